@@ -1,0 +1,169 @@
+package import EventModel
+
+/// A container that has to be described: what led to it. Made by the inventory, answered by `ContainerReader`.
+package struct ContainerDiscovery: Sendable, Equatable {
+    package var id: ContainerID
+    /// By cgroup path or command line.
+    package var runtime: ContainerRuntime
+    package var cgroupPath: String
+    /// A process in it, its init where that is known; 0 when none was seen.
+    package var pid: Int32
+    /// The outer container of a nested one.
+    package var outer: ContainerID?
+    /// What the runtime's own command line said, when it was seen.
+    package var arguments: RuntimeArguments?
+    /// Nanoseconds since the epoch.
+    package var firstSeen: UInt64
+
+    package init(
+        id: ContainerID, runtime: ContainerRuntime, cgroupPath: String, pid: Int32 = 0, outer: ContainerID? = nil,
+        arguments: RuntimeArguments? = nil, firstSeen: UInt64 = 0
+    ) {
+        self.id = id
+        self.runtime = runtime
+        self.cgroupPath = cgroupPath
+        self.pid = pid
+        self.outer = outer
+        self.arguments = arguments
+        self.firstSeen = firstSeen
+    }
+}
+
+/// The containers that are known, and those that ended less than a minute ago. Bounded.
+struct ContainerTable: Sendable {
+    struct Entry: Sendable {
+        var container: Container
+        var discovery: ContainerDiscovery
+        /// Living processes of the process table that belong to it.
+        var processes = 0
+        /// It has run its own command (or was found running): a description now sees what the container sees.
+        var isSettled = false
+        /// CLOCK_MONOTONIC nanoseconds at which it was last known to have a process or a cgroup.
+        var lastSeen: UInt64
+        var hasEnded = false
+    }
+
+    private(set) var entries: [ContainerID: Entry] = [:]
+    /// Cgroups whose path says nothing (raw runc, `ctr`), by evidence.
+    private(set) var evidence: [String: ContainerID] = [:]
+    private var pending: [ContainerID: ContainerDiscovery] = [:]
+    let limit: Int
+    private(set) var evictions: UInt64 = 0
+    private(set) var discovered: UInt64 = 0
+
+    init(limit: Int) { self.limit = limit }
+
+    subscript(id: ContainerID) -> Container? { entries[id]?.container }
+
+    /// The container whose evidence covers `path` or a directory above it.
+    func byEvidence(_ path: String) -> (id: ContainerID, path: String)? {
+        guard !evidence.isEmpty else { return nil }
+        var rest = path[...]
+        while rest.utf8.count > 1 {
+            if let id = evidence[String(rest)] { return (id, String(rest)) }
+            guard let slash = rest.utf8.lastIndex(of: UInt8(ascii: "/")) else { return nil }
+            rest = rest[..<slash]
+        }
+        return nil
+    }
+
+    /// Notes a container. A first sight and a settling ask for a description.
+    mutating func see(_ discovery: ContainerDiscovery, isSettled: Bool, isEvidence: Bool, now: UInt64) {
+        let id = discovery.id
+        if var entry = entries[id] {
+            if isEvidence, discovery.cgroupPath.utf8.count > 1 { evidence[discovery.cgroupPath] = id }
+            entry.lastSeen = now
+            entry.hasEnded = false
+            let settles = isSettled && !entry.isSettled
+            let tellsMore = entry.discovery.arguments == nil && discovery.arguments != nil
+            if entry.discovery.pid == 0 || settles { entry.discovery.pid = discovery.pid }
+            if entry.discovery.arguments == nil { entry.discovery.arguments = discovery.arguments }
+            if entry.discovery.runtime == .unknown { entry.discovery.runtime = discovery.runtime }
+            if settles { entry.isSettled = true }
+            if settles || tellsMore { pending[id] = entry.discovery }
+            entries[id] = entry
+            return
+        }
+        if entries.count >= limit {
+            evictions += 1
+            guard let ended = entries.first(where: { $0.value.hasEnded })?.key else { return }
+            remove(ended)
+        }
+        if isEvidence, discovery.cgroupPath.utf8.count > 1 { evidence[discovery.cgroupPath] = id }
+        let container = Container(
+            id: id, runtime: discovery.runtime, cgroupPath: discovery.cgroupPath, firstSeen: discovery.firstSeen)
+        entries[id] = Entry(container: container, discovery: discovery, isSettled: isSettled, lastSeen: now)
+        pending[id] = discovery
+        discovered += 1
+    }
+
+    mutating func takeDiscoveries() -> [ContainerDiscovery] {
+        guard !pending.isEmpty else { return [] }
+        defer { pending.removeAll() }
+        return pending.values.sorted { ($0.firstSeen, $0.id.rawValue) < ($1.firstSeen, $1.id.rawValue) }
+    }
+
+    /// The description; keeps what an earlier one knew and this one does not.
+    mutating func set(_ new: Container, now: UInt64) {
+        guard var entry = entries[new.id] else { return }
+        let old = entry.container
+        var container = new
+        container.firstSeen = old.firstSeen
+        container.name = new.name ?? old.name
+        container.image = new.image ?? old.image
+        container.pod = new.pod ?? old.pod
+        container.podNamespace = new.podNamespace ?? old.podNamespace
+        container.initProcess = new.initProcess ?? old.initProcess
+        if new.command.isEmpty { container.command = old.command }
+        container.pidNamespace = new.pidNamespace ?? old.pidNamespace
+        container.mountNamespace = new.mountNamespace ?? old.mountNamespace
+        container.networkNamespace = new.networkNamespace ?? old.networkNamespace
+        if new.isPrivileged == nil {
+            container.isPrivileged = old.isPrivileged
+            container.privilegeReasons = old.privilegeReasons
+        }
+        if container.runtime == .unknown { container.runtime = old.runtime }
+        entry.container = container
+        entry.lastSeen = now
+        entries[new.id] = entry
+    }
+
+    mutating func addProcess(_ id: ContainerID, now: UInt64) {
+        entries[id]?.processes += 1
+        entries[id]?.hasEnded = false
+        entries[id]?.lastSeen = now
+    }
+
+    mutating func removeProcess(_ id: ContainerID, now: UInt64) {
+        guard var entry = entries[id], entry.processes > 0 else { return }
+        entry.processes -= 1
+        entry.lastSeen = now
+        entry.hasEnded = entry.processes == 0
+        entries[id] = entry
+    }
+
+    mutating func remove(_ id: ContainerID) {
+        entries[id] = nil
+        pending[id] = nil
+        for (path, owner) in evidence where owner == id { evidence[path] = nil }
+    }
+
+    /// Lets go the containers without processes that were last seen before `time`; how many.
+    mutating func expire(before time: UInt64) -> Int {
+        let gone = entries.filter { $0.value.processes == 0 && $0.value.lastSeen < time }.map(\.key)
+        for id in gone { remove(id) }
+        return gone.count
+    }
+
+    mutating func end(_ id: ContainerID, now: UInt64) {
+        guard var entry = entries[id], entry.processes == 0 else { return }
+        entry.hasEnded = true
+        entry.lastSeen = now
+        entries[id] = entry
+    }
+
+    /// Those that share this namespace, ended ones left out: their namespace numbers are used again.
+    func sharing(_ namespace: NamespaceID, _ kind: KeyPath<Container, NamespaceID?>) -> [Container] {
+        entries.values.compactMap { !$0.hasEnded && $0.container[keyPath: kind] == namespace ? $0.container : nil }
+    }
+}

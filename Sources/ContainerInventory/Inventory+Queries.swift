@@ -1,0 +1,43 @@
+package import EventModel
+
+/// Short questions about what is known already; none of them reads anything.
+extension Inventory {
+    /// A runtime's process that sets a container up.
+    package func isContainerSetup(_ pid: Int32) -> Bool { table.living[pid]?.setup != nil }
+
+    /// A process of a container, its runtime's set-up left out.
+    package func isContainerProcess(_ pid: Int32) -> Bool {
+        guard let entry = table[pid] else { return false }
+        return entry.containerID != nil && entry.setup == nil
+    }
+
+    /// Processes of containers that ended since `time` (CLOCK_MONOTONIC nanoseconds) and whose command line, or that of
+    /// the container for its first process, has `words` in it.
+    package func ended(since time: UInt64, naming words: String) -> [Int32] {
+        table.dead.values.compactMap { entry in
+            guard entry.exitedAt ?? 0 >= time, let id = entry.containerID, entry.setup == nil else { return nil }
+            let known = containerTable.entries[id]
+            let command =
+                entry.commandLine.isEmpty && known?.discovery.pid == entry.key.pid
+                ? known?.container.command ?? [] : entry.commandLine
+            return command.contains { $0.contains(words) } ? entry.key.pid : nil
+        }
+    }
+
+    /// Whether the container runs its own program: a runtime's set-up is over, or was over when it was found.
+    package func hasStarted(_ id: ContainerID) -> Bool {
+        guard let entry = containerTable.entries[id] else { return false }
+        if entry.isSettled { return true }
+        guard let process = table.living[entry.discovery.pid] else { return false }
+        return process.setup == nil && process.containerID == id
+    }
+
+    /// The container itself, with its first process: for events that no process caused.
+    package func attribution(of container: Container) -> Attribution {
+        let pid = container.initProcess?.pid ?? containerTable.entries[container.id]?.discovery.pid ?? 0
+        var attribution = Attribution(
+            process: table[pid]?.record, container: containerTable[container.id] ?? container, certainty: .certain)
+        if let uid = attribution.process?.uid, uid != .max { attribution.userName = users.name(of: uid) }
+        return attribution
+    }
+}

@@ -1,0 +1,36 @@
+private import LinuxSystem
+
+/// The host's user names by uid, out of its passwd file (passwd(5)); read again when the file is replaced.
+package struct UserNames: Sendable {
+    private let path: String
+    private var names: [UInt32: String] = [:]
+    private var lastStatus: FileStatus?
+
+    package init(path: String = "/etc/passwd") { self.path = path }
+
+    /// Nil for a uid that the file does not name, and for `UInt32.max` (unset).
+    package func name(of uid: UInt32) -> String? {
+        guard uid != .max else { return nil }
+        return names[uid]
+    }
+
+    /// Reads the file if it is another one than last time. Tools replace it by rename, so inode and size tell.
+    package mutating func refresh() {
+        guard let status = try? FileStatus.of(path), status != lastStatus else { return }
+        lastStatus = status
+        guard let bytes = try? readFile(path, limit: 4 << 20) else { return }
+        names = Self.parse(bytes)
+    }
+
+    static func parse(_ bytes: [UInt8]) -> [UInt32: String] {
+        var names: [UInt32: String] = [:]
+        for line in bytes.split(separator: UInt8(ascii: "\n")) {
+            let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+            guard fields.count >= 4, !fields[0].isEmpty, let uid = UInt32(String(decoding: fields[2], as: UTF8.self)),
+                names[uid] == nil
+            else { continue }
+            names[uid] = String(decoding: fields[0], as: UTF8.self)
+        }
+        return names
+    }
+}

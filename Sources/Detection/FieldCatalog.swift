@@ -1,0 +1,121 @@
+/// What a field of the rule language is.
+package struct FieldDescription: Sendable {
+    package enum ValueType: String, Sendable {
+        case text, number, boolean
+    }
+
+    /// When a field's value is known.
+    package enum Phase: Sendable {
+        /// With the event alone.
+        case event
+        /// Once the inventory has said who did it.
+        case attribution
+    }
+
+    package let id: FieldID
+    package let type: ValueType
+    package let phase: Phase
+    package let description: String
+    package let example: String
+    /// Whether `[N]` may follow the name.
+    package var takesIndex: Bool { id == .procAname }
+    package var name: String { id.rawValue }
+
+    fileprivate init(
+        _ id: FieldID, _ type: ValueType, _ phase: Phase, _ description: String, _ example: String
+    ) {
+        self.id = id
+        self.type = type
+        self.phase = phase
+        self.description = description
+        self.example = example
+    }
+}
+
+/// Every field that rules can name: the one table behind compilation, `--list` and the documentation.
+package enum FieldCatalog {
+    package static let all: [FieldDescription] = [
+        .init(.evtType, .text, .event, "What happened: the call, `write` or `container`", "openat"),
+        .init(.evtTime, .number, .event, "Nanoseconds since the epoch, the kernel's", "1748557198960296886"),
+        .init(.evtNum, .number, .event, "Serial of the audit event, else 0", "4711"),
+        .init(.evtRes, .text, .event, "SUCCESS, or the error's name", "EACCES"),
+        .init(.evtRawres, .number, .event, "Return value of the call, minus the error's number on failure", "-13"),
+        .init(.evtFailed, .boolean, .event, "Whether the call failed", "true"),
+        .init(.evtIsOpenRead, .boolean, .event, "Opened for reading; missing where the source does not tell", "true"),
+        .init(.evtIsOpenWrite, .boolean, .event, "Opened for writing; missing where the source does not tell", "true"),
+        .init(.evtIsOpenPath, .boolean, .event, "Opened with O_PATH, which gives no access to the content", "false"),
+        .init(.evtIsIOUring, .boolean, .event, "Asked for through io_uring", "false"),
+        .init(.evtIsComplete, .boolean, .event, "All records of the event arrived", "true"),
+        .init(.evtSource, .text, .event, "Who told: audit, fanotify, connector, inventory", "audit"),
+        .init(.evtArgFlags, .text, .event, "Open flags, joined by |", "O_RDWR|O_CLOEXEC"),
+        .init(.evtArgMode, .text, .event, "Mode argument of creat and mknod, octal", "060660"),
+        .init(.evtArgCmd, .text, .event, "Command of fsconfig", "FSCONFIG_CMD_CREATE"),
+        .init(.fdName, .text, .event, "Path of the file, as the kernel has it", "/etc/shadow"),
+        .init(.fdNameraw, .text, .event, "Path as the caller wrote it", "../etc/shadow"),
+        .init(.fdFilename, .text, .event, "Last component of fd.name, else of fd.nameraw", "shadow"),
+        .init(.fdDirectory, .text, .event, "Directory of fd.name, else of fd.nameraw", "/etc"),
+        .init(.fdNum, .number, .event, "Descriptor that an open returned, -1 when it failed", "3"),
+        .init(.fdTypechar, .text, .event, "f where the event is about a file", "f"),
+        .init(.fdFstype, .text, .event, "proc, sysfs, cgroup or cgroup2; missing for others", "proc"),
+        .init(.fdProcPID, .number, .event, "The pid in a path below /proc, in that procfs' namespace", "1"),
+        .init(
+            .fdProcSameContainer, .boolean, .attribution,
+            "The process whose procfs entry it is lies in the actor's container", "true"),
+        .init(.fdProcIsSelf, .boolean, .attribution, "The procfs entry is the actor's own", "false"),
+        .init(
+            .fileType, .text, .event, "block, character, regular, directory, symlink, fifo or socket, by the inode",
+            "block"),
+        .init(.fileDevice, .text, .event, "Device that the file lies on", "8:1"),
+        .init(.fileNode, .text, .event, "Device that a block or character node stands for", "8:1"),
+        .init(.fileInode, .number, .event, "Inode number", "131"),
+        .init(.nodeType, .text, .event, "Type of file that mknod is to make, named as in file.type", "block"),
+        .init(.userUID, .number, .event, "User id, in the host's namespace", "0"),
+        .init(.userName, .text, .attribution, "Name of user.uid on the host", "root"),
+        .init(.userLoginuid, .number, .event, "User that logged in, -1 where nobody did", "1000"),
+        .init(.groupGID, .number, .event, "Group id, in the host's namespace", "0"),
+        .init(.procPID, .number, .attribution, "Process, in the host's namespace", "4321"),
+        .init(.procPpid, .number, .attribution, "Parent process, in the host's namespace", "4300"),
+        .init(.procVpid, .number, .attribution, "Process, in its own pid namespace", "7"),
+        .init(.procName, .text, .attribution, "Name that the process shows, 15 bytes at most", "cat"),
+        .init(.procExepath, .text, .attribution, "Path of the program", "/usr/bin/cat"),
+        .init(.procExe, .text, .attribution, "First argument, the name it was called by", "cat"),
+        .init(.procCmdline, .text, .attribution, "proc.name and proc.args", "cat /etc/shadow"),
+        .init(.procArgs, .text, .attribution, "Arguments without the first, joined by blanks", "/etc/shadow"),
+        .init(.procPname, .text, .attribution, "Name of the parent", "sh"),
+        .init(.procPcmdline, .text, .attribution, "Name and arguments of the parent", "sh -c true"),
+        .init(
+            .procAname, .text, .attribution, "Name of an ancestor: [1] the parent, …; without index any of them",
+            "containerd-shim"),
+        .init(.procTty, .text, .attribution, "Controlling terminal, 0 for none", "pts0"),
+        .init(.procCwd, .text, .attribution, "Working directory", "/root"),
+        .init(
+            .procIsContainerSetup, .boolean, .attribution,
+            "A runtime that sets the container up, not yet its workload", "false"),
+        .init(
+            .containerID, .text, .attribution,
+            "First 12 digits of the id; host for the host's own; missing where it is not known", "c8a1e44e20da"),
+        .init(.containerFullID, .text, .attribution, "Whole id; host for the host's own", "c8a1e44e20da…"),
+        .init(.containerName, .text, .attribution, "Name that its engine gives it; host for the host's own", "web"),
+        .init(.containerImage, .text, .attribution, "Image as its engine names it", "docker.io/nginx:1.27"),
+        .init(.containerImageRepository, .text, .attribution, "Image without tag and digest", "docker.io/nginx"),
+        .init(.containerImageTag, .text, .attribution, "Tag of the image", "1.27"),
+        .init(.containerType, .text, .attribution, "Who made it; host for the host's own", "podman"),
+        .init(.containerPrivileged, .boolean, .attribution, "Whether it is privileged", "true"),
+        .init(.containerPrivilegedReasons, .text, .attribution, "What that rests on; several", "all capabilities"),
+        .init(.containerIsSandbox, .boolean, .attribution, "A pod's sandbox rather than a workload", "false"),
+        .init(
+            .containerDeclaresDevice, .boolean, .attribution,
+            "file.node is among the devices that the runtime was told to give it", "false"),
+        .init(.k8sPodName, .text, .attribution, "Pod", "web-0"),
+        .init(.k8sNsName, .text, .attribution, "Kubernetes namespace of the pod", "default"),
+        .init(
+            .attributionCertainty, .text, .attribution,
+            "How sure it is who did it: certain, inherited, ambiguous or unknown",
+            "certain"),
+    ]
+
+    private static let byName = Dictionary(
+        all.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+
+    package static func field(named name: String) -> FieldDescription? { byName[name] }
+}

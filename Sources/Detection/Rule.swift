@@ -1,0 +1,20 @@
+package import EventModel
+
+/// A rule that was loaded.
+package struct Rule: Sendable {
+    package let name: String
+    package let description: String
+    package let priority: Priority
+    package let tags: [String]
+    /// Falco's event source; ours is `syscall`.
+    package let eventSource: String
+    package let isEnabled: Bool
+    package let file: String
+    package let position: SourcePosition
+    /// The event types at which the condition can be true, as far as they are events of ours.
+    package let eventTypes: Set<EventType>
+
+    /// First node of its condition.
+    let root: Int
+    let output: OutputTemplate
+}

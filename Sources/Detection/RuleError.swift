@@ -1,0 +1,46 @@
+/// What is wrong with a rule file, and where.
+package struct RuleError: Error, Hashable, Sendable, CustomStringConvertible {
+    package enum Kind: Sendable {
+        /// The file is no YAML.
+        case yaml
+        /// An item, key or value that a rule file does not have.
+        case structure
+        /// A condition or an output that the grammar does not know.
+        case syntax
+        /// A field, macro or list that does not exist here.
+        case unknownName
+        /// A value or an operator that the field's type does not take.
+        case type
+        /// Falco knows it, this version does not yet.
+        case unsupported
+    }
+
+    package let kind: Kind
+    package let file: String
+    package let line: Int
+    package let column: Int
+    package let message: String
+    /// The source line and a caret below the place.
+    package let excerpt: String
+
+    init(_ kind: Kind, in source: SourceText, at position: SourcePosition, _ message: String) {
+        self.kind = kind
+        file = source.name
+        line = position.line
+        column = position.column
+        self.message = EscapedText.escaped(message)
+        excerpt = source.excerpt(at: position)
+    }
+
+    package var description: String { "\(file):\(line):\(column): error: \(message)\n\(excerpt)" }
+
+    /// The same as a warning, for what loads all the same.
+    package var warningDescription: String { "\(file):\(line):\(column): warning: \(message)\n\(excerpt)" }
+}
+
+/// Everything that is wrong with the files that were loaded together, in the order of the files; never empty.
+package struct RuleErrors: Error, Sendable, CustomStringConvertible {
+    package let errors: [RuleError]
+
+    package var description: String { errors.map(\.description).joined(separator: "\n") }
+}

@@ -1,0 +1,112 @@
+/// Who made a container, in the name that `nodeagent inventory` prints.
+package enum ContainerRuntime: String, Sendable, CaseIterable {
+    case docker, podman, containerd
+    case crio = "cri-o"
+    case runc, crun
+    /// A container by its cgroup and namespaces whose maker is not known.
+    case unknown
+}
+
+/// One container, as far as its runtime's files and the kernel tell.
+package struct Container: Sendable, Equatable {
+    package var id: ContainerID
+    package var runtime: ContainerRuntime
+    /// The name people use (`docker run --name`); nil where the runtime has none.
+    package var name: String?
+    /// The image as its engine names it, with tag or digest; nil for a bare root filesystem.
+    package var image: String?
+    /// Init process in the initial pid namespace; nil while it is not known.
+    package var initProcess: ProcessKey?
+    package var pod: String?
+    /// Kubernetes namespace of the pod.
+    package var podNamespace: String?
+    /// A pod's sandbox ("pause") rather than a workload.
+    package var isSandbox = false
+    /// Nil while neither the runtime's files nor the kernel could be asked.
+    package var isPrivileged: Bool?
+    /// What `isPrivileged` rests on, for people: "podman annotation", "all capabilities, /sys writable", …
+    package var privilegeReasons: [String] = []
+    /// What the runtime was told to start as its first process (`process.args`).
+    package var command: [String] = []
+    /// Block and character devices that the runtime was told to give it (`linux.devices`).
+    package var declaredDevices: Set<DeviceNumber> = []
+    package var pidNamespace: NamespaceID?
+    package var mountNamespace: NamespaceID?
+    package var networkNamespace: NamespaceID?
+    /// Path of its cgroup below the hierarchy's root, from the host's view.
+    package var cgroupPath: String
+    /// Nanoseconds since the epoch at which the agent first saw it.
+    package var firstSeen: UInt64
+
+    package init(id: ContainerID, runtime: ContainerRuntime, cgroupPath: String, firstSeen: UInt64) {
+        self.id = id
+        self.runtime = runtime
+        self.cgroupPath = cgroupPath
+        self.firstSeen = firstSeen
+    }
+
+    /// The image without tag and digest, as `container.image.repository` has it.
+    package var imageRepository: String? {
+        guard let image else { return nil }
+        let withoutDigest = image.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)[0]
+        // A colon after the last slash starts a tag; one before it is a registry's port.
+        let afterSlash = withoutDigest.lastIndex(of: "/").map(withoutDigest.index(after:)) ?? withoutDigest.startIndex
+        guard let colon = withoutDigest[afterSlash...].lastIndex(of: ":") else { return String(withoutDigest) }
+        return String(withoutDigest[..<colon])
+    }
+
+    /// The tag, nil where the image carries none.
+    package var imageTag: String? {
+        guard let image, let repository = imageRepository else { return nil }
+        let rest = image.dropFirst(repository.count)
+        guard rest.first == ":" else { return nil }
+        return String(rest.dropFirst().prefix { $0 != "@" })
+    }
+}
+
+/// How sure it is that an event is a container's.
+package enum AttributionCertainty: Sendable, Equatable {
+    /// The process itself was read while it lived, or its cgroup was known before it ended.
+    case certain
+    /// The process was gone; its parent's or its fork's container stands in.
+    case inherited
+    /// More than one container fits; the text says which and why.
+    case ambiguous(String)
+    /// Nothing is known of the process.
+    case unknown
+
+    /// The value of `attribution.certainty` in the rule language.
+    package var name: String {
+        switch self {
+        case .certain: "certain"
+        case .inherited: "inherited"
+        case .ambiguous: "ambiguous"
+        case .unknown: "unknown"
+        }
+    }
+}
+
+/// Who did it: what the inventory answers when it is asked about an event.
+package struct Attribution: Sendable {
+    package var process: ProcessRecord?
+    /// Parent first, then its parent, at most eight.
+    package var ancestors: [ProcessRecord] = []
+    /// Nil for the host's own processes and for unknown ones; `certainty` tells them apart.
+    package var container: Container?
+    package var certainty: AttributionCertainty
+    /// For an event with a `procfsEntry`: whether that process lies in the actor's own container; nil where not known.
+    package var entryIsInSameContainer: Bool?
+    /// For an event with a `procfsEntry`: whether that process is the actor itself.
+    package var entryIsSelf: Bool?
+    package var userName: String?
+
+    package init(
+        process: ProcessRecord? = nil, ancestors: [ProcessRecord] = [], container: Container? = nil,
+        certainty: AttributionCertainty
+    ) {
+        self.process = process
+        self.ancestors = ancestors
+        self.container = container
+        self.certainty = certainty
+    }
+}

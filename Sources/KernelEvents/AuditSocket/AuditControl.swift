@@ -1,0 +1,111 @@
+private import CAudit
+package import LinuxSystem
+private import SystemPackage
+
+/// The audit system's settings, as AUDIT_GET tells them.
+package struct AuditStatus: Equatable, Sendable {
+    /// 0 off, 1 on, 2 locked until reboot.
+    package var enabled: UInt32
+    package var failure: UInt32
+    /// The audit daemon; 0 without one.
+    package var daemon: UInt32
+    package var rateLimit: UInt32
+    package var backlogLimit: UInt32
+    /// Records the kernel lost before any socket (not a loss of a multicast reader).
+    package var lost: UInt32
+    package var backlog: UInt32
+    /// Jiffies that an audited task waits when the backlog is full.
+    package var backlogWaitTime: UInt32
+}
+
+/// A socket for requests to the audit system. Not shared between threads.
+package struct AuditControl: ~Copyable {
+    private let socket: OwnedDescriptor
+
+    package init() throws(SystemError) {
+        socket = OwnedDescriptor(adopting: try checked(na_audit_open(), "socket NETLINK_AUDIT"))
+    }
+
+    package func status() throws(SystemError) -> AuditStatus {
+        var raw = na_audit_status()
+        let result = unsafe na_audit_get_status(socket.rawValue, &raw)
+        _ = try checked(result, "AUDIT_GET")
+        return AuditStatus(
+            enabled: raw.enabled, failure: raw.failure, daemon: raw.pid, rateLimit: raw.rate_limit,
+            backlogLimit: raw.backlog_limit, lost: raw.lost, backlog: raw.backlog,
+            backlogWaitTime: raw.backlog_wait_time)
+    }
+
+    package func setEnabled(_ value: UInt32) throws(SystemError) {
+        _ = try checked(na_audit_set_enabled(socket.rawValue, value), "AUDIT_SET enabled")
+    }
+    package func setFailure(_ value: UInt32) throws(SystemError) {
+        _ = try checked(na_audit_set_failure(socket.rawValue, value), "AUDIT_SET failure")
+    }
+    package func setBacklogLimit(_ value: UInt32) throws(SystemError) {
+        _ = try checked(na_audit_set_backlog_limit(socket.rawValue, value), "AUDIT_SET backlog_limit")
+    }
+    package func setBacklogWaitTime(_ value: UInt32) throws(SystemError) {
+        _ = try checked(na_audit_set_backlog_wait_time(socket.rawValue, value), "AUDIT_SET backlog_wait_time")
+    }
+
+    /// Ends what `becomeAuditDaemon` began; only the process that is the daemon may.
+    package func resignAsDaemon() throws(SystemError) {
+        _ = try checked(na_audit_set_daemon(socket.rawValue, 0), "AUDIT_SET pid")
+    }
+
+    /// Adds a rule; one that is there already is no error.
+    package func add(_ rule: AuditRule) throws(SystemError) {
+        var raw = rule.raw
+        let result = unsafe na_audit_add_rule(socket.rawValue, &raw)
+        if result == -Errno.fileExists.rawValue { return }
+        _ = try checked(result, "AUDIT_ADD_RULE", rule.key)
+    }
+
+    package func delete(_ rule: AuditRule) throws(SystemError) {
+        var raw = rule.raw
+        let result = unsafe na_audit_delete_rule(socket.rawValue, &raw)
+        if result == -Errno.noSuchFileOrDirectory.rawValue { return }
+        _ = try checked(result, "AUDIT_DEL_RULE", rule.key)
+    }
+
+    /// Deletes every rule of ours, also one that an earlier run left behind. The number deleted.
+    package func deleteOwnRules() throws(SystemError) -> Int {
+        let result = unsafe na_audit_delete_rules_with_key(socket.rawValue, AuditRule.keyPrefix)
+        return Int(try checked(result, "AUDIT_LIST_RULES"))
+    }
+
+    /// What stands in the kernel: rules of ours, rules of others, and `task,never` rules, which make every task forked
+    /// under them invisible.
+    package func ruleCensus() throws(SystemError) -> (own: Int, others: Int, taskNever: Int) {
+        var census = Census()
+        let result = unsafe withUnsafeMutablePointer(to: &census) { pointer in
+            unsafe na_audit_list_rules(
+                socket.rawValue,
+                { context, key, list, action in
+                    guard let census = unsafe context?.assumingMemoryBound(to: Census.self), let key = unsafe key else {
+                        return
+                    }
+                    let isOwn = unsafe String(cString: key).hasPrefix(AuditRule.keyPrefix)
+                    unsafe census.pointee.own += isOwn ? 1 : 0
+                    unsafe census.pointee.others += isOwn ? 0 : 1
+                    if list == UInt32(NA_AUDIT_LIST_TASK), action == UInt32(NA_AUDIT_NEVER) {
+                        unsafe census.pointee.taskNever += 1
+                    }
+                }, pointer)
+        }
+        _ = try checked(result, "AUDIT_LIST_RULES")
+        return (census.own, census.others, census.taskNever)
+    }
+
+    private struct Census {
+        var own = 0
+        var others = 0
+        var taskNever = 0
+    }
+}
+
+/// Makes `data` (an audit socket) the place where the kernel sends records: this process is the audit daemon then.
+package func becomeAuditDaemon(on data: borrowing OwnedDescriptor, pid: Int32) throws(SystemError) {
+    _ = try checked(na_audit_set_daemon(data.rawValue, UInt32(bitPattern: pid)), "AUDIT_SET pid")
+}

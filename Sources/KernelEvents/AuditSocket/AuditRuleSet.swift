@@ -1,0 +1,151 @@
+private import CAudit
+package import EventModel
+private import LinuxSystem
+
+/// The kernel rules that a plan needs: few and merged, since each further rule on one call costs every such call 30 to
+/// 110 ns, and the rest is decided in user space (docs/kernel-facts.md, "audit").
+package struct AuditRuleSet: Sendable {
+    package private(set) var rules: [AuditRule] = []
+    /// The files whose writing is wanted, as the kernel knows them on this boot.
+    package private(set) var watched: [AuditNormalizer.WatchedObject] = []
+
+    /// The machines whose calls this kernel takes: every rule is there for each, since a rule for 64-bit calls does not see
+    /// `int $0x80`.
+    private struct Machine {
+        var index: CInt
+        var architecture: UInt32
+    }
+    #if arch(x86_64)
+        private static let machines = [
+            Machine(index: 0, architecture: 0xc000_003e), Machine(index: 1, architecture: 0x4000_0003),
+        ]
+    #else
+        private static let machines = [Machine(index: 2, architecture: 0xc000_00b7)]
+    #endif
+
+    private static let opens: [EventType] = [.open, .openat, .openat2, .creat]
+    /// IORING_OP_OPENAT and IORING_OP_OPENAT2.
+    private static let uringOpens = [18, 28]
+    private static let notFound = UInt32(bitPattern: -2)
+
+    /// - Parameter inode: the inode number of a host path, nil where there is none; inodes of sysfs differ from boot to
+    ///   boot and are read at each start.
+    package init(plan: AuditPlan, inode: (String) -> UInt64? = Self.sysfsInode) {
+        for machine in Self.machines {
+            addCalls(plan.calls, machine)
+            if plan.blockDeviceOpens {
+                var rule = exitRule(.block, machine, Self.opens)
+                rule.add(NA_AUDIT_FIELD_FILETYPE, .equal, 0o060000)
+                rules.append(rule)
+            }
+        }
+        if plan.blockDeviceOpens {
+            var rule = AuditRule(list: .uring, action: .always, key: AuditRuleGroup.block.key)
+            rule.calls = Self.uringOpens
+            rule.add(NA_AUDIT_FIELD_FILETYPE, .equal, 0o060000)
+            rules.append(rule)
+        }
+        for path in plan.writtenPaths.sorted() { addWatch(path, inode) }
+    }
+
+    /// The inode of a path on the host, not following a last link; nil where it does not exist.
+    package static func sysfsInode(_ path: String) -> UInt64? {
+        try? FileStatus.of(path, following: false).file.inode
+    }
+
+    private func exitRule(_ group: AuditRuleGroup, _ machine: Machine, _ types: [EventType]) -> AuditRule {
+        var rule = AuditRule(list: .exit, action: .always, key: group.key)
+        // The kernel wants the architecture before the calls it explains.
+        rule.add(NA_AUDIT_FIELD_ARCH, .equal, machine.architecture)
+        rule.calls = types.compactMap { type in
+            let number = unsafe na_audit_call_number(type.name, machine.index)
+            return number < 0 ? nil : Int(number)
+        }
+        return rule
+    }
+
+    private mutating func addCalls(_ calls: Set<EventType>, _ machine: Machine) {
+        let nodes: [EventType] = [.mknod, .mknodat]
+        let whole = calls.subtracting(nodes).subtracting([.fsconfig]).sorted { $0.rawValue < $1.rawValue }
+        if !whole.isEmpty { rules.append(exitRule(.call, machine, whole)) }
+        if calls.contains(.fsconfig) {
+            // Only FSCONFIG_CMD_CREATE (6), _RECONFIGURE (7) and _CREATE_EXCL (8) act; the others set a parameter.
+            var rule = exitRule(.call, machine, [.fsconfig])
+            rule.add(NA_AUDIT_FIELD_ARG0 + 1, .atLeast, 6)
+            rules.append(rule)
+        }
+        // The mode of a block node has both bits of S_IFBLK (060000), that of no other type has.
+        for (type, argument) in [(EventType.mknod, 1), (.mknodat, 2)] where calls.contains(type) {
+            var rule = exitRule(.node, machine, [type])
+            rule.add(NA_AUDIT_FIELD_ARG0 + argument, .allBits, 0o060000)
+            rules.append(rule)
+        }
+    }
+
+    /// A path watch matches one superblock only, the host's; the inode number is the same in every instance of sysfs.
+    private mutating func addWatch(_ path: String, _ inode: (String) -> UInt64?) {
+        guard let slash = path.lastIndex(of: "/") else { return }
+        let parent = inode(String(path[..<slash]))
+        let object = AuditNormalizer.WatchedObject(path: path, inode: inode(path), parentInode: parent)
+        watched.append(object)
+        let group = AuditRuleGroup.watch
+        if let number = object.inode {
+            for machine in Self.machines { rules.append(inodeRule(exitRule(group, machine, Self.opens), number)) }
+            rules.append(inodeRule(uringWatch(group), number))
+            return
+        }
+        guard let parent else { return }
+        for machine in Self.machines {
+            // With O_CREAT the walk reaches the directory, which is in the record; the call fails (EACCES, EROFS).
+            var creating = inodeRule(exitRule(group, machine, Self.opens), parent)
+            creating.add(NA_AUDIT_FIELD_SUCCESS, .equal, 0)
+            rules.append(creating)
+            // Without it there is no inode in the record: by error and write flags here, by name in user space.
+            for (type, argument) in [(EventType.open, 1), (.openat, 2)] {
+                var missing = exitRule(.missing, machine, [type])
+                missing.add(NA_AUDIT_FIELD_EXIT, .equal, Self.notFound)
+                missing.add(NA_AUDIT_FIELD_ARG0 + argument, .anyBit, 3)
+                rules.append(missing)
+            }
+            // openat2's flags lie in the caller's memory, where a kernel rule does not look.
+            var missing = exitRule(.missing, machine, [.openat2])
+            missing.add(NA_AUDIT_FIELD_EXIT, .equal, Self.notFound)
+            rules.append(missing)
+        }
+        rules.append(inodeRule(uringWatch(group), parent))
+        // A name that led to no file has no inode: all ones, of which a rule sees 32 bits.
+        var missing = uringWatch(.missing)
+        missing.add(NA_AUDIT_FIELD_INODE, .equal, .max)
+        rules.append(missing)
+    }
+
+    /// A rule of the io_uring list that tests an inode. The kernel keeps such rules in a table by inode and compares their
+    /// calls with the context's, not with the operation's: io_uring_enter (426 on every architecture) where an operation
+    /// runs inline, 0 on a worker's thread. `success` and `exit` cannot be asked: an open completes with 0 even if it
+    /// failed.
+    private func uringWatch(_ group: AuditRuleGroup) -> AuditRule {
+        var rule = AuditRule(list: .uring, action: .always, key: group.key)
+        rule.calls = [0, 426]
+        return rule
+    }
+
+    /// `inode=N devmajor=0` also fits another file system without a device: the name is confirmed in user space.
+    private func inodeRule(_ rule: AuditRule, _ inode: UInt64) -> AuditRule {
+        var rule = rule
+        rule.add(NA_AUDIT_FIELD_INODE, .equal, UInt32(truncatingIfNeeded: inode))
+        rule.add(NA_AUDIT_FIELD_DEVMAJOR, .equal, 0)
+        return rule
+    }
+}
+
+extension AuditRule {
+    /// `never` for a process, before everything else: a multicast reader's own calls are not exempt.
+    package static func neverFor(pid: Int32) -> AuditRule {
+        var rule = AuditRule(list: .exit, action: .never, key: keyPrefix + "self")
+        rule.first = true
+        rule.add(NA_AUDIT_FIELD_PID, .equal, UInt32(bitPattern: pid))
+        return rule
+    }
+
+    fileprivate mutating func add(_ field: Int, _ value: UInt32) { add(field, .equal, value) }
+}

@@ -1,0 +1,54 @@
+private import CLinux
+private import Glibc
+private import Synchronization
+private import SystemPackage
+
+/// A POSIX thread with a name that top and a debugger show. Kernel sources and the pipeline run on such threads: their
+/// calls block, and a task of the cooperative pool must not.
+package struct NamedThread: ~Copyable, Sendable {
+    private let thread: pthread_t
+
+    /// Starts `body` on a new thread. Names are cut to 15 bytes by the kernel.
+    ///
+    /// - Parameter nice: asked for, and done without where the right to it (CAP_SYS_NICE) is missing.
+    package init(_ name: String, nice: Int32 = 0, _ body: @escaping @Sendable () -> Void) throws(SystemError) {
+        let start = unsafe Unmanaged.passRetained(ThreadStart(name: name, nice: nice, body: body))
+        var thread = pthread_t()
+        let result = unsafe pthread_create(
+            &thread, nil,
+            { argument in
+                guard let argument = unsafe argument else { return nil }
+                let start = unsafe Unmanaged<ThreadStart>.fromOpaque(argument).takeRetainedValue()
+                unsafe na_set_thread_name(start.name)
+                if start.nice != 0 { _ = na_set_thread_nice(start.nice) }
+                start.body()
+                return nil
+            }, unsafe start.toOpaque())
+        guard result == 0 else {
+            unsafe start.release()
+            throw SystemError("pthread_create", name, errno: Errno(rawValue: result))
+        }
+        self.thread = thread
+    }
+
+    /// Waits until the thread has ended.
+    package consuming func join() {
+        pthread_join(thread, nil)
+    }
+
+    /// Gives the thread up: nobody will wait for it.
+    package consuming func detach() {
+        pthread_detach(thread)
+    }
+}
+
+private final class ThreadStart: Sendable {
+    let name: String
+    let nice: Int32
+    let body: @Sendable () -> Void
+    init(name: String, nice: Int32, body: @escaping @Sendable () -> Void) {
+        self.name = name
+        self.nice = nice
+        self.body = body
+    }
+}

@@ -1,0 +1,88 @@
+import CLinux
+import EventModel
+import FoundationEssentials
+import Glibc
+import LinuxSystem
+import Synchronization
+
+/// Answers the other commands on `control.sock`: one JSON line in, one out. Only root may connect, by the socket's mode
+/// and by the peer's uid.
+final class ControlServer: Sendable {
+    private let socket: OwnedDescriptor
+    private let path: String
+    private let stop: WakeEvent
+    private let containers = Mutex<[Container]>([])
+    private let status: @Sendable () -> [String: UInt64]
+
+    private static let requestLimit = 4096
+
+    init(path: String, status: @escaping @Sendable () -> [String: UInt64]) throws(SystemError) {
+        self.path = path
+        self.status = status
+        socket = OwnedDescriptor(adopting: try unsafe checked(na_listen_unix(path), "bind", path))
+        stop = try WakeEvent()
+    }
+
+    func publish(_ containers: [Container]) { self.containers.withLock { $0 = containers } }
+    func requestStop() { stop.signal() }
+
+    func run() {
+        defer { unsafe unlink(path) }
+        while true {
+            let ready = waitReadable([socket.rawValue, stop.rawDescriptor], milliseconds: 1000)
+            if ready & 2 != 0 { return }
+            guard ready & 1 != 0 else { continue }
+            let connection = na_accept(socket.rawValue, 2)
+            guard connection >= 0 else { continue }
+            serve(OwnedDescriptor(adopting: connection))
+        }
+    }
+
+    private func serve(_ connection: consuming OwnedDescriptor) {
+        guard na_peer_uid(connection.rawValue) == 0 else { return }
+        let response = answer(readLine(connection))
+        guard var line = try? JSONEncoder().encode(response) else { return }
+        line.append(UInt8(ascii: "\n"))
+        try? connection.writeAll(Array(line))
+    }
+
+    /// Up to the first newline; empty when the peer is too slow or says too much.
+    private func readLine(_ connection: borrowing OwnedDescriptor) -> [UInt8] {
+        var line: [UInt8] = []
+        var byte: UInt8 = 0
+        while line.count < Self.requestLimit, unsafe read(connection.rawValue, &byte, 1) == 1 {
+            if byte == UInt8(ascii: "\n") { return line }
+            line.append(byte)
+        }
+        return []
+    }
+
+    private func answer(_ line: [UInt8]) -> ControlResponse {
+        guard let request = try? JSONDecoder().decode(ControlRequest.self, from: Data(line)) else {
+            return ControlResponse(error: "not a request of version 1")
+        }
+        guard request.version == 1 else {
+            return ControlResponse(error: "version \(request.version) is not served; this agent speaks version 1")
+        }
+        switch request.command {
+        case .inventory:
+            return ControlResponse(containers: containers.withLock { $0.map(ContainerListing.init) })
+        case .status:
+            return ControlResponse(status: status())
+        }
+    }
+}
+
+/// The other side: asks a running agent.
+enum ControlClient {
+    /// Nil when no agent listens at `path`.
+    static func ask(_ command: ControlRequest.Command, at path: String) throws -> ControlResponse? {
+        let descriptor = unsafe na_connect_unix(path)
+        guard descriptor >= 0 else { return nil }
+        let socket = OwnedDescriptor(adopting: descriptor)
+        var line = try JSONEncoder().encode(ControlRequest(command: command))
+        line.append(UInt8(ascii: "\n"))
+        try socket.writeAll(Array(line))
+        return try JSONDecoder().decode(ControlResponse.self, from: Data(socket.readAll(limit: 64 << 20)))
+    }
+}

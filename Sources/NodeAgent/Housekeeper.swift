@@ -1,0 +1,205 @@
+import ContainerInventory
+import EventModel
+import KernelEvents
+import LinuxSystem
+import Logging
+import Synchronization
+
+/// The slow rounds of the sensor: reading /proc again after a gap, telling losses, watching the record budget. It decides
+/// from numbers it is given, so that each decision is a test away.
+final class Housekeeper: Sendable {
+    struct Losses: Equatable, Sendable {
+        /// Audit records dropped for our socket, exactly.
+        var socket: UInt64 = 0
+        /// Records that the kernel lost before any socket (its backlog was full). Ours only while we are the audit daemon.
+        var kernel: UInt64 = 0
+        /// Overflows of the fanotify queue; how many events each lost is not told.
+        var overflows: UInt64 = 0
+    }
+
+    private struct State {
+        var gaps: UInt64 = 0
+        var losses = Losses()
+        var containers: Set<ContainerCgroup> = []
+        var nextFullRead: UInt64 = 0
+        var budget: BudgetWatch
+        var runtimes: Set<FileID>?
+    }
+
+    private let processReader: ProcessReader
+    private let containerReader: ContainerReader
+    private let tree: CgroupTree
+    private let log: Logger
+    private let report: @Sendable (Pipeline.Report) -> Void
+    private let stop: WakeEvent
+    private let wake: WakeEvent
+    private let state: Mutex<State>
+
+    private static let second: UInt64 = 1_000_000_000
+    private static let fullReadInterval: UInt64 = 60_000_000_000
+
+    init(
+        processReader: ProcessReader, containerReader: ContainerReader, tree: CgroupTree, budget: RecordBudget,
+        log: Logger,
+        report: @escaping @Sendable (Pipeline.Report) -> Void
+    ) throws(SystemError) {
+        self.processReader = processReader
+        self.containerReader = containerReader
+        self.tree = tree
+        self.log = log
+        self.report = report
+        stop = try WakeEvent()
+        wake = try WakeEvent()
+        state = Mutex(State(budget: BudgetWatch(budget: budget)))
+    }
+
+    func requestStop() { stop.signal() }
+
+    /// A cgroup came or went: the containers are compared with the tree, at most five times a second.
+    func cgroupsChanged() { wake.signal() }
+
+    /// `tend` is called about once a second.
+    func run(_ tend: () -> Void) {
+        var nextTend = monotonicNanoseconds() + Self.second
+        while true {
+            let now = monotonicNanoseconds()
+            let pause = nextTend > now ? (nextTend - now) / 1_000_000 + 1 : 0
+            let ready = waitReadable([stop.rawDescriptor, wake.rawDescriptor], milliseconds: Int32(pause))
+            if ready & 1 != 0 { return }
+            if ready & 2 != 0 {
+                wake.clear()
+                survey()
+                if waitReadable([stop.rawDescriptor], milliseconds: 200) != 0 { return }
+            }
+            if monotonicNanoseconds() >= nextTend {
+                nextTend = monotonicNanoseconds() + Self.second
+                tend()
+            }
+        }
+    }
+
+    /// Compares the containers' cgroups with those of the last survey. Also the first thing done at start.
+    func survey() {
+        let present = Set(tree.containers())
+        let (new, gone) = state.withLock { state in
+            defer { state.containers = present }
+            return (present.subtracting(state.containers), state.containers.subtracting(present))
+        }
+        for cgroup in gone { report(.cgroupRemoved(cgroup.path)) }
+        guard !new.isEmpty || gone.isEmpty else { return }
+        let found = new.map { cgroup in
+            ContainerDiscovery(
+                id: cgroup.id, runtime: cgroup.runtime, cgroupPath: cgroup.path,
+                pid: tree.processes(in: cgroup.path).first ?? 0, outer: cgroup.outer)
+        }
+        report(.found(found + containerReader.scan()))
+    }
+
+    /// Reads all of /proc again when events were lost, and once a minute.
+    func reconcile(gaps: UInt64) {
+        let now = monotonicNanoseconds()
+        let isDue = state.withLock { state in
+            let isDue = gaps != state.gaps || now >= state.nextFullRead
+            state.gaps = gaps
+            if isDue { state.nextFullRead = now + Self.fullReadInterval }
+            return isDue
+        }
+        guard isDue, let processes = try? processReader.readAll() else { return }
+        report(.processes(processes))
+        survey()
+    }
+
+    func tellLosses(_ losses: Losses) {
+        let before = state.withLock { state in
+            defer { state.losses = losses }
+            return state.losses
+        }
+        if losses.socket > before.socket {
+            report(
+                .alert(
+                    .internal(
+                        "Audit records lost",
+                        "\(losses.socket - before.socket) audit records were lost: the socket's buffer was full")))
+        }
+        if losses.kernel > before.kernel {
+            report(
+                .alert(
+                    .internal(
+                        "Audit records lost",
+                        "the kernel lost \(losses.kernel - before.kernel) audit records: its backlog was full")))
+        }
+        if losses.overflows > before.overflows {
+            report(
+                .alert(
+                    .internal(
+                        "File events lost",
+                        "the fanotify queue overflowed \(losses.overflows - before.overflows) times: accesses in containers went unseen"
+                    )))
+        }
+    }
+
+    /// What to do about the records that our rules add on a host where others store each of them.
+    func budgetVerdict(_ records: [AuditRuleGroup: UInt64]) -> BudgetWatch.Verdict? {
+        state.withLock { $0.budget.add(records, now: monotonicNanoseconds()) }
+    }
+
+    /// After an upgrade the runtime's old inode is nobody's: the new one is to be known before it sets a container up.
+    func followRuntimes(_ paths: [String]) {
+        let found = HostIdentity.findRuntimes(paths)
+        let isNew = state.withLock { state in
+            defer { state.runtimes = found }
+            return state.runtimes.map { $0 != found } ?? false
+        }
+        if isNew { report(.runtimes(found)) }
+    }
+}
+
+/// Averages of records a second against the budget.
+struct BudgetWatch: Sendable {
+    enum Verdict: Equatable, Sendable {
+        /// Over a minute more than an idle host should store: told once. A host that starts containers is not idle.
+        case aboveIdle(rate: UInt64)
+        /// Over five seconds more than a busy one may: the loudest group goes.
+        case aboveBusy(AuditRuleGroup, rate: UInt64)
+    }
+
+    let budget: RecordBudget
+    private var samples: [(time: UInt64, records: [AuditRuleGroup: UInt64])] = []
+    private var hasToldIdle = false
+
+    init(budget: RecordBudget) { self.budget = budget }
+
+    /// - Parameter records: all records so far, by group.
+    mutating func add(_ records: [AuditRuleGroup: UInt64], now: UInt64) -> Verdict? {
+        samples.append((now, records))
+        samples.removeAll { $0.time + 61_000_000_000 < now }
+        if let (rate, loudest) = rate(over: 5, records, now), rate > UInt64(budget.busy), let loudest {
+            samples.removeAll()
+            return .aboveBusy(loudest, rate: rate)
+        }
+        if !hasToldIdle, let (rate, _) = rate(over: 60, records, now), rate > UInt64(budget.idle) {
+            hasToldIdle = true
+            return .aboveIdle(rate: rate)
+        }
+        return nil
+    }
+
+    private func rate(
+        over seconds: UInt64, _ records: [AuditRuleGroup: UInt64], _ now: UInt64
+    ) -> (rate: UInt64, loudest: AuditRuleGroup?)? {
+        guard let start = samples.last(where: { $0.time + seconds * 1_000_000_000 <= now }) else { return nil }
+        let added = records.merging(start.records) { $0 - $1 }
+        let sum = added.values.reduce(0, +)
+        return (sum * 1_000_000_000 / max(1, now - start.time), added.max { $0.value < $1.value }?.key)
+    }
+}
+
+extension Alert {
+    /// What the agent says about itself: source `internal`, as in Falco.
+    static func `internal`(_ rule: String, _ output: String, priority: Priority = .warning) -> Alert {
+        Alert(
+            time: realtimeNanoseconds(), rule: rule, priority: priority, source: "internal",
+            output: "\(rule): \(output)",
+            fields: [(name: "evt.source", value: .text("internal"))], tags: [])
+    }
+}

@@ -1,0 +1,92 @@
+import ArgumentParser
+import ContainerInventory
+import EventModel
+import FoundationEssentials
+import Glibc
+import LinuxSystem
+
+/// `nodeagent inventory`: the containers of this host, from the running agent, else read now.
+struct InventoryCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "inventory", abstract: "List the containers of this host.")
+
+    enum Output: String, ExpressibleByArgument, CaseIterable { case table, json }
+
+    @Option(help: "How to print them.") var output: Output = .table
+    @Option(name: .customLong("runtime-directory"), help: "Where the agent's control socket lies.")
+    var runtimeDirectory: String?
+
+    func run() throws {
+        let directory = runtimeDirectory ?? Configuration().resolvedRuntimeDirectory(environment())
+        let listings: [ContainerListing]
+        if let response = try? ControlClient.ask(.inventory, at: directory + "/control.sock") {
+            guard let containers = response.containers else {
+                CommandFailure(
+                    .failed, "the agent did not answer: \(response.error ?? "no containers in its response")"
+                ).exit()
+            }
+            listings = containers
+        } else {
+            guard getuid() == 0 else {
+                CommandFailure(.missingRight, "inventory needs root: it reads /proc and the runtimes' own files").exit()
+            }
+            listings = try Self.readNow().map(ContainerListing.init)
+        }
+        switch output {
+        case .json:
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+            print(String(decoding: try encoder.encode(listings), as: UTF8.self))
+        case .table:
+            print(Self.table(listings), terminator: "")
+        }
+    }
+
+    /// The same inventory without a running agent: /proc once, then the runtimes' files.
+    private static func readNow() throws -> [Container] {
+        let proc = ProcFilesystem()
+        let host = try HostIdentity.read(proc: proc, runtimePaths: [])
+        let processes = ProcessReader(proc: proc)
+        var inventory = Inventory(host: host, reader: processes)
+        let now = monotonicNanoseconds()
+        let reader = ContainerReader(proc: proc, host: host)
+        inventory.load(try processes.readAll(), now: now)
+        inventory.add(reader.scan(), now: now)
+        for discovery in inventory.takeDiscoveries() { inventory.set(reader.describe(discovery), now: now) }
+        return inventory.containers
+    }
+
+    /// Columns as wide as their widest value; ids cut to twelve digits as engines show them.
+    static func table(_ listings: [ContainerListing]) -> String {
+        let header = ["CONTAINER ID", "NAME", "IMAGE", "RUNTIME", "PID", "PRIVILEGED", "POD", "NAMESPACE"]
+        let rows = listings.map { listing in
+            [
+                ContainerID(validating: listing.id)?.short ?? listing.id, listing.name ?? "-", listing.image ?? "-",
+                listing.runtime, listing.pid.map { "\($0)" } ?? "-",
+                listing.privileged.map { $0 ? "yes" : "no" } ?? "unknown", listing.pod ?? "-",
+                listing.namespace ?? "-",
+            ].map(printable)
+        }
+        let widths = header.indices.map { column in
+            ([header] + rows).map { $0[column].count }.max() ?? 0
+        }
+        return ([header] + rows).map { row in
+            var line = ""
+            for (column, cell) in row.enumerated() {
+                line += cell
+                if column < row.count - 1 { line += String(repeating: " ", count: widths[column] - cell.count + 3) }
+            }
+            return line + "\n"
+        }.joined()
+    }
+
+    /// A name may hold what a terminal takes for a command.
+    private static func printable(_ text: String) -> String {
+        String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.map { $0.value < 0x20 || (0x7f...0x9f).contains($0.value) ? "?" : $0 }))
+    }
+}
+
+/// The process' environment.
+func environment() -> [String: String] { ProcessInfo.processInfo.environment }

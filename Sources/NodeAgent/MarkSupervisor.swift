@@ -1,0 +1,62 @@
+import EventModel
+import KernelEvents
+import LinuxSystem
+import Logging
+import Synchronization
+
+/// Keeps one mark worker running: one that hangs on a container's file system is given up and a new one started.
+final class MarkSupervisor: Sendable {
+    private struct State {
+        var worker: MarkWorker?
+        var abandoned = 0
+        /// Marks of workers that were given up.
+        var earlier: UInt64 = 0
+    }
+
+    private let state = Mutex(State())
+    private let make: @Sendable () throws(SystemError) -> MarkWorker
+    private let log: Logger
+
+    /// Threads that hang for ever are not made without end.
+    private static let abandonedLimit = 16
+
+    init(marks: ContainerMarks, proc: ProcFilesystem, hostMountNamespace: NamespaceID, log: Logger) {
+        self.log = log
+        make = { () throws(SystemError) in
+            try MarkWorker(marks: marks, proc: proc, hostMountNamespace: hostMountNamespace, log: log)
+        }
+    }
+
+    func start() throws(SystemError) {
+        let worker = try make()
+        // A worker may hang in a container's file system: its thread is never joined.
+        let thread = try NamedThread("marks", nice: -10) { worker.run() }
+        thread.detach()
+        state.withLock { $0.worker = worker }
+    }
+
+    func send(_ request: MarkWorker.Request) { state.withLock { $0.worker }?.send(request) }
+    func requestStop() { state.withLock { $0.worker }?.requestStop() }
+    var isIdle: Bool { state.withLock { $0.worker }?.isIdle ?? true }
+    var count: UInt64 { state.withLock { $0.earlier + ($0.worker?.count ?? 0) } }
+    var abandonedCount: Int { state.withLock { $0.abandoned } }
+
+    /// Called about once a second.
+    func check() {
+        let isStuck = state.withLock { state in
+            guard let worker = state.worker, worker.isStuck, state.abandoned < Self.abandonedLimit else { return false }
+            worker.requestStop()
+            state.earlier += worker.count
+            state.abandoned += 1
+            state.worker = nil
+            return true
+        }
+        guard isStuck else { return }
+        log.error("a container's file system does not answer; its mounts are not marked")
+        do {
+            try start()
+        } catch {
+            log.error("no new thread for marks: \(error)")
+        }
+    }
+}

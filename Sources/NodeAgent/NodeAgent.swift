@@ -1,0 +1,47 @@
+import ArgumentParser
+import EventModel
+import Glibc
+import SystemPackage
+
+/// The program: its commands. Each command's type says what it does; what they share lies beside it.
+///
+/// Not an asynchronous command: its `run` would be on a thread of the cooperative pool, and the main thread would sleep
+/// beside it for ever with all rights of the start. Capabilities and no_new_privs are a thread's own, and glibc's setuid
+/// passes over a main thread that libdispatch has ended.
+@main
+struct NodeAgent: ParsableCommand {
+    static let version = "0.1.0"
+
+    static let configuration = CommandConfiguration(
+        commandName: "nodeagent",
+        abstract: "Notices container escapes on this host, from user space alone.",
+        version: "nodeagent \(version)",
+        subcommands: [RunCommand.self, InventoryCommand.self, DeliverCommand.self]
+    )
+}
+
+/// Ends the process with one of the documented statuses, after a message on standard error.
+struct CommandFailure: Error, CustomStringConvertible {
+    var status: ExitStatus
+    var description: String
+
+    init(_ status: ExitStatus, _ description: String) {
+        self.status = status
+        self.description = description
+    }
+
+    /// Prints the message and exits.
+    func exit() -> Never {
+        writeError("nodeagent: \(description)\n")
+        Glibc.exit(status.rawValue)
+    }
+}
+
+/// Writes to standard error without buffering.
+func writeError(_ text: String) {
+    let bytes = Array(text.utf8)
+    _ = unsafe write(STDERR_FILENO, bytes, bytes.count)
+}
+
+/// The text of an errno.
+func errorText(_ error: CInt) -> String { Errno(rawValue: error).description }

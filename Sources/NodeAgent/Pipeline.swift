@@ -1,0 +1,379 @@
+import ContainerInventory
+import Detection
+import EventModel
+import KernelEvents
+import LinuxSystem
+import Synchronization
+
+/// The one thread that all events pass: it keeps the inventory, evaluates the rules and hands alerts on. It never waits
+/// for a file, a socket or another thread; what could wait is sent to a worker and comes back through a mailbox.
+///
+/// An event that may match a rule ("candidate") is not judged at once: the sources tell of one act in any order. It waits
+/// until the process connector has been read up to the moment the event arrived, and at most `patience` for its
+/// container's description. So the verdict never depends on which socket was read first.
+final class Pipeline: @unchecked Sendable {
+    /// What other threads send in.
+    struct Inputs: Sendable {
+        let processes: Mailbox<ProcessChange>
+        let files: Mailbox<FileAccess>
+        let reports: Mailbox<Report>
+    }
+
+    enum Report: Sendable {
+        case described(Container)
+        /// /proc was read again: after a gap, and every so often.
+        case processes([ProcessFacts])
+        /// Containers that the cgroup tree or the runtimes' state files show.
+        case found([ContainerDiscovery])
+        case cgroupRemoved(String)
+        /// The runtimes' binaries as they are now.
+        case runtimes(Set<FileID>)
+        case alert(Alert)
+    }
+
+    /// What it sends out. Called on the pipeline's thread; none may block.
+    struct Outputs: Sendable {
+        var alert: @Sendable (Alert) -> Void
+        var discovered: @Sendable (ContainerDiscovery) -> Void
+        var mark: @Sendable (MarkWorker.Request) -> Void
+        var requestWatermark: @Sendable () -> Void
+        /// CLOCK_MONOTONIC up to which process events have been handed in.
+        var watermark: @Sendable () -> UInt64
+        /// The containers that live, after each change.
+        var published: @Sendable ([Container]) -> Void
+    }
+
+    private struct Candidate {
+        var event: KernelEvent
+        var rules: [Int]
+        var deadline: UInt64
+        /// A file of /proc that was gone before it could be looked at: the actor's command line may say which it was.
+        var lacksName = false
+    }
+
+    private let rules: RuleSet
+    /// Files of /proc that rules name, `1/environ`.
+    private let procfsEntries: Set<String>
+    private let audit: AuditReader?
+    private let inputs: Inputs
+    private let outputs: Outputs
+    private let wake: WakeEvent
+    private let stopping = Atomic<Bool>(false)
+    private let statistics: PipelineStatistics
+
+    private var inventory: Inventory
+    private var assembler: AuditAssembler
+    private var normalizer: AuditNormalizer
+    private var repeats = RepeatFilter()
+    private var candidates: [Candidate] = []
+    /// Containers with a description, and those that the rules were told of.
+    private var described: Set<ContainerID> = []
+    private var announced: Set<ContainerID> = []
+    /// Processes whose open of a watched file of /proc came with all it should, and when: none of the opens without a
+    /// process is theirs.
+    private var told: [Int32: UInt64] = [:]
+    // Buffers that are used again for each event.
+    private var event = KernelEvent()
+    private var matched: [Int] = []
+    private var changes: [ProcessChange] = []
+    private var accesses: [FileAccess] = []
+    private var reports: [Report] = []
+    private var nextExpiry: UInt64 = 0
+
+    /// How long a candidate waits for what other sources have to say about it.
+    private static let patience: UInt64 = 50_000_000
+    /// How long the description of a container that was just found may take: an alert without its name is worth little, and
+    /// only the first moments of a container wait for it.
+    private static let descriptionPatience: UInt64 = 500_000_000
+    /// How long before an event without a process the process may have ended.
+    private static let anonymousWindow: UInt64 = 500_000_000
+    /// Candidates beyond this are judged at once with what is known.
+    private static let candidateLimit = 512
+    /// Records taken from audit before the other sources have their turn.
+    private static let turn = 256
+
+    init(
+        rules: RuleSet, inventory: Inventory, audit: AuditReader?, watched: [AuditNormalizer.WatchedObject],
+        inputs: Inputs, outputs: Outputs, wake: WakeEvent, statistics: PipelineStatistics
+    ) throws(AuditAssemblerError) {
+        self.rules = rules
+        self.inventory = inventory
+        self.audit = audit
+        procfsEntries = rules.markPlan.procfs
+        self.inputs = inputs
+        self.outputs = outputs
+        self.wake = wake
+        self.statistics = statistics
+        assembler = try AuditAssembler()
+        normalizer = AuditNormalizer(
+            watched: watched, wanted: Set(EventType.allCases.filter { rules.wants($0) || $0.changesMounts }))
+        matched.reserveCapacity(rules.rules.count)
+    }
+
+    func requestStop() {
+        stopping.store(true, ordering: .relaxed)
+        wake.signal()
+    }
+
+    func run() {
+        while !stopping.load(ordering: .relaxed) {
+            if audit?.ring.count ?? 0 == 0 {
+                _ = waitReadable([wake.rawDescriptor], milliseconds: candidates.isEmpty ? 100 : 1)
+            }
+            wake.clear()
+            takeProcesses()
+            takeReports()
+            takeFiles()
+            takeRecords()
+            judgeCandidates()
+            expire()
+        }
+    }
+
+    // MARK: Inputs
+
+    private func takeProcesses() {
+        inputs.processes.take(into: &changes)
+        guard !changes.isEmpty else { return }
+        let now = monotonicNanoseconds()
+        for change in changes {
+            inventory.apply(change, now: now)
+            switch change {
+            case .fork(let child, _):
+                if inventory.isContainerSetup(child) { outputs.mark(.setup(pid: child)) }
+            case .exec(let pid, _, _):
+                if inventory.isContainerSetup(pid) { outputs.mark(.setup(pid: pid)) }
+            case .exit:
+                break
+            }
+        }
+        announceDiscoveries()
+    }
+
+    private func announceDiscoveries() {
+        for discovery in inventory.takeDiscoveries() {
+            if discovery.pid != 0 { outputs.mark(.scan(pid: discovery.pid)) }
+            outputs.discovered(discovery)
+        }
+    }
+
+    private func takeReports() {
+        inputs.reports.take(into: &reports)
+        guard !reports.isEmpty else { return }
+        let now = monotonicNanoseconds()
+        for report in reports {
+            switch report {
+            case .described(let container):
+                inventory.set(container, now: now)
+                announce(container, now)
+                outputs.published(inventory.containers)
+            case .processes(let facts):
+                inventory.load(facts, now: now)
+                announceDiscoveries()
+                outputs.published(inventory.containers)
+            case .found(let discoveries):
+                inventory.add(discoveries, now: now)
+                announceDiscoveries()
+            case .cgroupRemoved(let path):
+                inventory.cgroupRemoved(path, now: now)
+            case .runtimes(let binaries):
+                inventory.setRuntimeBinaries(binaries)
+            case .alert(let alert):
+                outputs.alert(alert)
+            }
+        }
+    }
+
+    /// A container that is described for the first time is an event of its own: `evt.type = container`.
+    private func announce(_ container: Container, _ now: UInt64) {
+        described.insert(container.id)
+        // While a runtime still sets it up, the kernel's view of it is the runtime's: it is described again at its start.
+        guard inventory.hasStarted(container.id), announced.insert(container.id).inserted else { return }
+        event.reset()
+        event.source = .inventory
+        event.type = .container
+        event.time = container.firstSeen
+        event.received = now
+        event.pid = container.initProcess?.pid ?? 0
+        rules.candidates(for: event, into: &matched)
+        guard !matched.isEmpty else { return }
+        emit(event, matched, inventory.attribution(of: container))
+    }
+
+    private func takeFiles() {
+        inputs.files.take(into: &accesses)
+        for access in accesses {
+            access.fill(&event)
+            statistics.accesses.wrappingAdd(1, ordering: .relaxed)
+            if access.object != nil, access.entry != nil { told[access.pid] = access.received }
+            if access.object == nil {
+                keep(Candidate(event: event, rules: [], deadline: deadline(), lacksName: true))
+            } else {
+                consider(event)
+            }
+        }
+    }
+
+    private func takeRecords() {
+        guard let audit else { return }
+        var left = Self.turn
+        let now = monotonicNanoseconds()
+        while left > 0, audit.ring.count > 0 {
+            audit.withFront { type, payload in
+                assembler.add(type: type, payload: payload, now: now) { assembled in take(assembled, now) }
+            }
+            audit.ring.release()
+            left -= 1
+        }
+        if left > 0 {
+            assembler.expire(now: now) { assembled in take(assembled, now) }
+        }
+        statistics.publish(assembler.counters)
+    }
+
+    private func take(_ assembled: AuditEvent, _ now: UInt64) {
+        if statistics.countsGroups.load(ordering: .relaxed), let group = assembled.ownGroup {
+            statistics.add(assembled.recordCount, of: group)
+        }
+        guard normalizer.normalize(assembled, received: now, into: &event) else { return }
+        statistics.normalized.wrappingAdd(1, ordering: .relaxed)
+        if event.type.changesMounts, let result = event.result, result >= 0 { remark(event.pid, event.type, result) }
+        consider(event)
+    }
+
+    /// A container that mounted something may have a procfs or sysfs without marks now.
+    private func remark(_ pid: Int32, _ type: EventType, _ result: Int64) {
+        guard inventory.isContainerProcess(pid) else { return }
+        if type == .fsmount || type == .openTree {
+            outputs.mark(.descriptor(pid: pid, number: Int32(truncatingIfNeeded: result)))
+        } else {
+            outputs.mark(.scan(pid: pid))
+        }
+    }
+
+    // MARK: Judgement
+
+    private func consider(_ event: borrowing KernelEvent) {
+        matched.removeAll(keepingCapacity: true)
+        rules.candidates(for: event, into: &matched)
+        guard !matched.isEmpty else { return }
+        keep(Candidate(event: copy event, rules: matched, deadline: deadline()))
+    }
+
+    private func deadline() -> UInt64 { monotonicNanoseconds() + Self.patience }
+
+    private func keep(_ candidate: consuming Candidate) {
+        if candidates.count >= Self.candidateLimit { judge(candidates.removeFirst(), isLast: true, mustDecide: true) }
+        candidates.append(candidate)
+    }
+
+    private func judgeCandidates() {
+        guard !candidates.isEmpty else { return }
+        let watermark = outputs.watermark()
+        if candidates.contains(where: { $0.event.received > watermark }) { outputs.requestWatermark() }
+        // What was handed in before the watermark is in the mailbox now.
+        takeProcesses()
+        let now = monotonicNanoseconds()
+        let waiting = candidates
+        candidates.removeAll(keepingCapacity: true)
+        for candidate in waiting {
+            let isLast = now >= candidate.deadline
+            if candidate.event.received > watermark, !isLast {
+                candidates.append(candidate)
+            } else if !judge(candidate, isLast: isLast), now < candidate.event.received + Self.descriptionPatience {
+                candidates.append(candidate)
+            }
+        }
+    }
+
+    /// False when the container is known and its description still to come: the alert would lack its name.
+    ///
+    /// - Parameters:
+    ///   - isLast: other sources had their time.
+    ///   - mustDecide: nothing is waited for, whatever is missing.
+    @discardableResult
+    private func judge(_ candidate: Candidate, isLast: Bool, mustDecide: Bool = false) -> Bool {
+        if candidate.lacksName, candidate.event.pid == 0 { return judgeAnonymous(candidate.event) }
+        let now = monotonicNanoseconds()
+        let attribution = inventory.attribute(candidate.event, now: now)
+        announceDiscoveries()
+        if !mustDecide, let container = attribution.container, !described.contains(container.id),
+            now < candidate.event.received + Self.descriptionPatience
+        {
+            return false
+        }
+        if !isLast, attribution.certainty == .unknown { return false }
+        if candidate.lacksName {
+            judgeNameless(candidate.event, attribution)
+        } else {
+            emit(candidate.event, candidate.rules, attribution)
+        }
+        return true
+    }
+
+    /// The kernel has told that the actor opened a memory file of a process that has gone; which one is taken from the
+    /// actor's own command line, where that names a file that rules ask for. The event says that it is not whole.
+    private func judgeNameless(_ event: KernelEvent, _ attribution: Attribution) {
+        let words = attribution.process?.commandLine ?? []
+        for entry in procfsEntries where words.contains(where: { $0.contains("/" + entry) }) {
+            var named = event
+            named.name = named.append("/proc/" + entry)
+            rules.candidates(for: named, into: &matched)
+            emit(named, matched, attribution)
+        }
+    }
+
+    /// Before 6.13 the kernel does not even say whose open it was. The process had just ended; where one of a container had
+    /// and its command line names a file that rules ask for, that is told, with the doubt. False when there is none (yet).
+    private func judgeAnonymous(_ event: KernelEvent) -> Bool {
+        let now = monotonicNanoseconds()
+        let since = event.received - min(event.received, Self.anonymousWindow)
+        var isFound = false
+        for entry in procfsEntries {
+            for pid in inventory.ended(since: since, naming: "/" + entry) where told[pid] == nil {
+                told[pid] = event.received
+                var named = event
+                named.pid = pid
+                named.name = named.append("/proc/" + entry)
+                var attribution = inventory.attribute(named, now: now)
+                attribution.certainty = .ambiguous("its process was gone, and its command line names the file")
+                rules.candidates(for: named, into: &matched)
+                emit(named, matched, attribution)
+                isFound = true
+            }
+        }
+        return isFound
+    }
+
+    private func emit(_ event: KernelEvent, _ candidates: [Int], _ attribution: Attribution) {
+        for rule in rules.matches(for: event, attribution: attribution, candidates: candidates) {
+            guard repeats.admit(rule: rules.rules[rule].name, event: event, attribution: attribution) != nil
+            else { continue }
+            statistics.alerts.wrappingAdd(1, ordering: .relaxed)
+            outputs.alert(rules.alert(rule: rule, event: event, attribution: attribution))
+        }
+    }
+
+    private func expire() {
+        let now = monotonicNanoseconds()
+        guard now >= nextExpiry else { return }
+        nextExpiry = now + 1_000_000_000
+        inventory.expire(now: now)
+        told = told.filter { $0.value + 10_000_000_000 > now }
+        let living = inventory.containers
+        let known = living.map(\.id)
+        described.formIntersection(known)
+        announced.formIntersection(known)
+        outputs.published(living)
+    }
+}
+
+extension EventType {
+    /// After it a mount namespace may show another superblock.
+    var changesMounts: Bool {
+        switch self {
+        case .mount, .fsmount, .moveMount, .openTree: true
+        default: false
+        }
+    }
+}

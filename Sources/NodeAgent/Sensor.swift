@@ -1,0 +1,312 @@
+import ContainerInventory
+import Detection
+import EventModel
+import Glibc
+import KernelEvents
+import LinuxSystem
+import Logging
+import Reporting
+import Synchronization
+
+/// The sensor put together: sources, pipeline, workers, each on a named thread; and taken apart again in an order that
+/// puts the host back first.
+final class Sensor: Sendable {
+    /// What the sensor needs to know, checked already.
+    struct Setup: Sendable {
+        var configuration: Configuration
+        var rules: RuleSet
+        var runtimeDirectory: String
+        var format: AlertFormat
+        var executable: String
+        var log: Logger
+    }
+
+    private let setup: Setup
+    private let log: Logger
+    private let audit: AuditHolder?
+    private let auditReader: AuditReader?
+    private let connector: any ProcessEventSource
+    private let fanotify: FanotifyReader?
+    private let cgroups: CgroupWatcher?
+    private let pipeline: Pipeline
+    private let containerWorker: ContainerWorker
+    private let marks: MarkSupervisor?
+    private let control: ControlServer
+    private let writer: AlertWriter
+    private let deliverer: Deliverer
+    private let housekeeper: Housekeeper
+    private let threads = Mutex<[ThreadHandle]>([])
+    private let statistics: PipelineStatistics
+    /// The containers that ran already.
+    private let running: [ContainerDiscovery]
+
+    /// An optional of something that cannot be copied can only be consumed: the class makes it a reference.
+    private final class AuditHolder: Sendable {
+        let session: Mutex<AuditSession>
+        init(_ session: consuming sending AuditSession) { self.session = Mutex(session) }
+    }
+
+    private final class ThreadHandle: Sendable {
+        private let thread: Mutex<NamedThread?>
+        init(_ thread: consuming NamedThread) { self.thread = Mutex(consume thread) }
+        func join() { if let thread = thread.withLock({ $0.take() }) { thread.join() } }
+    }
+
+    /// Opens every source and reads what runs already. Nothing runs before `start`.
+    ///
+    /// - Throws: `CommandFailure` with the status to exit with.
+    init(_ setup: Setup) throws {
+        self.setup = setup
+        let log = setup.log
+        self.log = log
+        let pid = getpid()
+        let proc = ProcFilesystem()
+        let statistics = PipelineStatistics()
+        self.statistics = statistics
+        let host = try HostIdentity.read(proc: proc, runtimePaths: setup.configuration.containers.runtimePaths)
+        if host.runtimeBinaries.isEmpty {
+            log.warning(
+                "no OCI runtime found at the usual places: a runtime that sets a container up is taken for an offender; see containers.runtime_paths"
+            )
+        }
+        let deliverer = Deliverer(executable: setup.executable)
+        self.deliverer = deliverer
+        let writer = try AlertWriter(format: setup.format, hostname: hostname(), deliverer: deliverer)
+        self.writer = writer
+
+        let wake = try WakeEvent()
+        let inputs = Pipeline.Inputs(
+            processes: Mailbox(capacity: 65_536, consumer: wake), files: Mailbox(capacity: 8192, consumer: wake),
+            reports: Mailbox(capacity: 8192, consumer: wake))
+
+        // The connector first: what starts from now on is not missed while /proc is read.
+        let processReader = ProcessReader(proc: proc)
+        let tell: @Sendable (ProcessEvent) -> Void = { event in
+            switch event {
+            case .fork(let child, let parent): inputs.processes.send(.fork(child: child, parent: parent))
+            case .exec(let pid, let time):
+                inputs.processes.send(.exec(pid: pid, facts: processReader.read(pid), time: time))
+            case .exit(let pid): inputs.processes.send(.exit(pid: pid))
+            }
+        }
+        let connector: any ProcessEventSource
+        do {
+            connector = try ConnectorReader(
+                receiveBytes: setup.configuration.connector.receiveBufferMiB << 20, handler: tell)
+        } catch {
+            log.warning(
+                "no process connector (\(error)): /proc is polled instead, and short-lived processes may go unseen")
+            connector = try ProcessPoller(proc: proc, handler: tell)
+        }
+        self.connector = connector
+
+        let markPlan = setup.rules.markPlan
+        var plan = setup.rules.auditPlan
+        // A container that mounts a procfs or sysfs has one without marks until it is looked at again.
+        if setup.configuration.watchesFiles, !markPlan.isEmpty {
+            plan.calls.formUnion(EventType.allCases.filter(\.changesMounts))
+        }
+        let ruleSet = AuditRuleSet(plan: plan)
+        if setup.configuration.audit.isEnabled, !plan.isEmpty {
+            var session = try AuditSession(
+                preference: setup.configuration.audit.mode, stateFile: setup.runtimeDirectory + "/audit.state",
+                receiveBytes: setup.configuration.audit.receiveBufferMiB << 20, pid: pid)
+            if session.isLocked {
+                log.error(
+                    "audit is locked until reboot (enabled 2): no rule of ours can be added, the agent only listens")
+            }
+            try session.install(ruleSet.rules, pid: pid)
+            for refused in session.refusedRules { log.warning("the kernel refuses an audit rule: \(refused)") }
+            log.info("audit: \(session.mode.rawValue), \(session.rules.count) rules")
+            Self.tellCoverage(session, log)
+            auditReader = try AuditReader(socket: session.data, consumer: wake)
+            audit = AuditHolder(session)
+        } else {
+            auditReader = nil
+            audit = nil
+        }
+
+        if setup.configuration.watchesFiles, !markPlan.isEmpty {
+            let features = try FanotifyFeatures.probe()
+            let group = try FanotifyGroup(features: features)
+            let superblocks = MarkedSuperblocks()
+            var containerMarks = try ContainerMarks(group: group, superblocks: superblocks, plan: markPlan, proc: proc)
+            for failure in containerMarks.markHostFiles() { log.warning("no mark on the host's own \(failure)") }
+            fanotify = try FanotifyReader(group: group, superblocks: superblocks, plan: markPlan) { access in
+                inputs.files.send(access)
+            }
+            marks = MarkSupervisor(
+                marks: containerMarks, proc: proc, hostMountNamespace: host.mountNamespace, log: log)
+            log.info(
+                "fanotify: pidfd \(features.reportsPidfd ? "yes" : "no"), descriptor errors \(features.reportsDescriptorErrors ? "yes" : "no")"
+            )
+        } else {
+            fanotify = nil
+            marks = nil
+        }
+
+        let containerReader = ContainerReader(proc: proc, host: host)
+        let containerWorker = try ContainerWorker(reader: containerReader) { container in
+            inputs.reports.send(.described(container))
+        }
+        self.containerWorker = containerWorker
+
+        let auditReader = auditReader
+        let fanotify = fanotify
+        let marks = marks
+        let control = try ControlServer(path: setup.runtimeDirectory + "/control.sock") {
+            Self.status(statistics, auditReader, connector, fanotify, marks, inputs, writer, deliverer)
+        }
+        self.control = control
+
+        var inventory = Inventory(host: host, reader: processReader)
+        inventory.load(try processReader.readAll(), now: monotonicNanoseconds())
+        inventory.add(containerReader.scan(), now: monotonicNanoseconds())
+        running = inventory.takeDiscoveries()
+        pipeline = try Pipeline(
+            rules: setup.rules, inventory: inventory, audit: auditReader, watched: ruleSet.watched, inputs: inputs,
+            outputs: Pipeline.Outputs(
+                alert: { writer.send($0) },
+                discovered: { containerWorker.describe($0) },
+                mark: { marks?.send($0) },
+                requestWatermark: { connector.requestWatermark() },
+                watermark: { connector.watermark },
+                published: { control.publish($0) }),
+            wake: wake, statistics: statistics)
+
+        let tree = CgroupTree(mounts: try proc.mounts(pid))
+        housekeeper = try Housekeeper(
+            processReader: processReader, containerReader: containerReader, tree: tree,
+            budget: setup.configuration.audit.budget, log: log
+        ) { inputs.reports.send($0) }
+        let housekeeper = housekeeper
+        do {
+            cgroups = try CgroupWatcher(roots: tree.principal.map(\.mountPoint)) { housekeeper.cgroupsChanged() }
+            log.info("cgroups: watched by \(cgroups?.method.rawValue ?? "-")")
+        } catch {
+            log.warning("cgroups are not watched, containers are found by their processes alone: \(error)")
+            cgroups = nil
+        }
+    }
+
+    /// Marks and describes the containers that run already, before the agent calls itself ready. A file system that hangs
+    /// does not keep it.
+    private func greetRunning() {
+        for discovery in running {
+            containerWorker.describe(discovery)
+            if discovery.pid != 0 { marks?.send(.scan(pid: discovery.pid)) }
+        }
+        let deadline = monotonicNanoseconds() + 10_000_000_000
+        while !(containerWorker.isIdle && marks?.isIdle ?? true), monotonicNanoseconds() < deadline { usleep(1000) }
+    }
+
+    /// What audit cannot see on this host, told once.
+    private static func tellCoverage(_ session: borrowing AuditSession, _ log: Logger) {
+        if !session.wasEnabled {
+            log.notice(
+                "audit was off: processes that run already are invisible to its rules (booting with audit=1 cures it)")
+        }
+        if let census = try? session.ruleCensus(), census.taskNever > 0 {
+            log.warning("a rule 'task,never' makes processes invisible to audit; see auditctl -l")
+        }
+        let others = AuditListeners.others(than: getpid())
+        if others > 0 {
+            log.notice(
+                "\(others) other reader(s) get every audit record (journald's audit socket?): our rules keep to the budget"
+            )
+        }
+    }
+
+    func start() throws(SystemError) {
+        try run("alerts") { [writer] in writer.run() }
+        try run("inventory") { [containerWorker] in containerWorker.run() }
+        try marks?.start()
+        greetRunning()
+        try run("pipeline") { [pipeline] in pipeline.run() }
+        try run("connector", nice: Self.readerNice) { [connector] in connector.run() }
+        if let auditReader { try run("audit", nice: Self.readerNice) { auditReader.run() } }
+        if let fanotify { try run("fanotify", nice: Self.readerNice) { fanotify.run() } }
+        if let cgroups { try run("cgroups") { cgroups.run() } }
+        try run("control") { [control] in control.run() }
+        try run("housekeeping") { [self] in
+            // Here and not in this function: the child dies with the thread that started it, and the main thread ends early.
+            deliverer.start()
+            housekeeper.survey()
+            housekeeper.run { self.tend() }
+        }
+    }
+
+    /// The readers look at processes and files that may be gone in a fraction of a millisecond.
+    private static let readerNice: Int32 = -15
+
+    private func run(
+        _ name: String, nice: Int32 = 0, _ body: @escaping @Sendable () -> Void
+    ) throws(SystemError) {
+        let handle = ThreadHandle(try NamedThread(name, nice: nice, body))
+        threads.withLock { $0.append(handle) }
+    }
+
+    /// Once a second, on the housekeeping thread.
+    private func tend() {
+        deliverer.check()
+        marks?.check()
+        housekeeper.reconcile(gaps: connector.gapCount)
+        housekeeper.followRuntimes(setup.configuration.containers.runtimePaths)
+        guard let audit, let auditReader else { return }
+        let kernelLoss = audit.session.withLock { session in session.lost }
+        let losses = Housekeeper.Losses(
+            socket: auditReader.drops, kernel: kernelLoss, overflows: fanotify?.overflowCount ?? 0)
+        housekeeper.tellLosses(losses)
+        keepBudget(audit)
+    }
+
+    /// Where auditd, journald or another reader stores every record, ours may not be many.
+    private func keepBudget(_ audit: AuditHolder) {
+        let isShared = audit.session.withLock { $0.mode } == .multicast || AuditListeners.others(than: getpid()) > 0
+        statistics.countsGroups.store(isShared, ordering: .relaxed)
+        guard isShared else { return }
+        switch housekeeper.budgetVerdict(statistics.recordsByGroup) {
+        case .aboveBusy(let group, let rate)?:
+            let isDropped = (try? audit.session.withLock { session in try session.drop(group) }) ?? false
+            guard isDropped else { return }
+            writer.send(
+                .internal(
+                    "Audit budget exceeded",
+                    "our audit rules made \(rate) records a second, and others on this host store each one: the rules "
+                        + "'\(group.key)' are taken out, and what they tell goes unseen until the agent starts again",
+                    priority: .critical))
+        case .aboveIdle(let rate)?:
+            writer.send(
+                .internal(
+                    "Audit budget of an idle host exceeded",
+                    "our audit rules made \(rate) records a second over a minute, and others on this host store each one",
+                    priority: .notice))
+        case nil:
+            break
+        }
+    }
+
+    /// Puts the host back, then ends the threads. Within a second.
+    func stop() {
+        audit?.session.withLock { $0.restore() }
+        housekeeper.requestStop()
+        cgroups?.requestStop()
+        fanotify?.requestStop()
+        auditReader?.requestStop()
+        connector.requestStop()
+        pipeline.requestStop()
+        marks?.requestStop()
+        containerWorker.requestStop()
+        control.requestStop()
+        writer.requestStop()
+        for thread in threads.withLock({ $0 }) { thread.join() }
+        deliverer.stop()
+    }
+}
+
+/// The host's name as Falco prints it.
+private func hostname() -> String {
+    var buffer = [CChar](repeating: 0, count: 256)
+    guard unsafe gethostname(&buffer, buffer.count - 1) == 0 else { return "localhost" }
+    return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+}

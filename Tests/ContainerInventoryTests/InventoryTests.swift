@@ -1,0 +1,473 @@
+import ContainerInventory
+import EventModel
+import LinuxSystem
+import Testing
+
+/// The life of the table: fork, exec, exit, setup, evidence, reconciliation, bounds. /proc is a tree of the test's own,
+/// empty unless the test fills it: then every process of an event is gone.
+@Suite struct InventoryTests {
+    let tree: TemporaryTree
+    var inventory: Inventory
+    let second: UInt64 = 1_000_000_000
+    let start: UInt64 = 1_000_000_000_000
+
+    init() throws {
+        tree = try TemporaryTree()
+        inventory = Inventory(host: testHost, reader: ProcessReader(proc: ProcFilesystem(root: tree.path)))
+        inventory.clockOffset = 1_700_000_000_000_000_000
+    }
+
+    func facts(
+        _ pid: Int32, parent: Int32 = 1, start: UInt64 = 500, executable: FileID? = bash, path: String = "/bin/bash",
+        cgroup: String = "/", mount: NamespaceID? = testHost.mountNamespace,
+        pidNamespace: NamespaceID? = testHost.pidNamespace,
+        inner: Int32 = 0, arguments: [String] = [], root: FileID? = testHost.root
+    ) -> ProcessFacts {
+        ProcessFacts(
+            key: ProcessKey(pid: pid, startTime: start), parentPID: parent, comm: "x", executable: executable,
+            executablePath: path, commandLine: arguments, cgroup: ContainerCgroup.classify(cgroup), cgroupPath: cgroup,
+            root: root, mountNamespace: mount, pidNamespace: pidNamespace, namespacedPID: inner, uid: 0)
+    }
+
+    func runtime(_ pid: Int32, parent: Int32 = 1, _ line: String) -> ProcessFacts {
+        facts(
+            pid, parent: parent, executable: runc, path: "/usr/sbin/runc",
+            arguments: line.split(separator: " ").map(String.init))
+    }
+
+    func inside(_ pid: Int32, parent: Int32 = 20, cgroup: String, inner: Int32 = 1, start: UInt64 = 500) -> ProcessFacts
+    {
+        facts(
+            pid, parent: parent, start: start, executable: busybox, path: "/bin/busybox", cgroup: cgroup,
+            mount: NamespaceID(4_026_532_177), pidNamespace: NamespaceID(4_026_532_180), inner: inner,
+            root: FileID(device: DeviceNumber(major: 0, minor: 39), inode: 2))
+    }
+
+    func event(_ pid: Int32, parent: Int32 = 0, after: UInt64 = 0, executable: String? = nil) -> KernelEvent {
+        var event = KernelEvent()
+        event.pid = pid
+        event.parentPID = parent
+        event.time = inventory.clockOffset + start + after
+        if let executable { event.executable = event.append(executable) }
+        return event
+    }
+
+    @Test mutating func forkInheritsExecDecidesExitStays() throws {
+        inventory.apply(.exec(pid: 30, facts: inside(30, cgroup: "/docker/\(idA)")), now: start)
+        inventory.apply(.fork(child: 31, parent: 30), now: start)
+        #expect(inventory.attribute(event(30), now: start).certainty == .certain)
+        let child = inventory.attribute(event(31), now: start)
+        #expect(child.container?.id.rawValue == idA)
+        #expect(child.certainty == .inherited)
+        #expect(child.ancestors.map(\.key.pid) == [30])
+        inventory.apply(.exit(pid: 31), now: start)
+        let gone = inventory.attribute(event(31), now: start + 29 * second)
+        #expect(gone.container?.id.rawValue == idA)
+        #expect(gone.process?.exitedAt == start)
+        inventory.expire(now: start + 31 * second)
+        #expect(inventory.attribute(event(31), now: start).certainty == .unknown)
+        let orphan = inventory.attribute(event(31, parent: 30), now: start)
+        #expect(orphan.container?.id.rawValue == idA)
+        #expect(orphan.certainty == .inherited)
+        #expect(inventory.counters.deadProcesses == 0)
+    }
+
+    @Test mutating func containersLastAMinuteAfterTheirLastProcess() throws {
+        inventory.apply(.exec(pid: 30, facts: inside(30, cgroup: "/docker/\(idA)")), now: start)
+        #expect(inventory.containers.map(\.id.rawValue) == [idA])
+        #expect(inventory.takeDiscoveries().map(\.id.rawValue) == [idA])
+        #expect(inventory.takeDiscoveries().isEmpty)
+        inventory.apply(.exit(pid: 30), now: start + second)
+        #expect(inventory.containers.isEmpty)
+        #expect(inventory.container(try containerID(idA)) != nil)
+        inventory.expire(now: start + 60 * second)
+        #expect(inventory.container(try containerID(idA)) != nil)
+        inventory.expire(now: start + 62 * second)
+        #expect(inventory.container(try containerID(idA)) == nil)
+        #expect(inventory.counters.containersExpired == 1)
+    }
+
+    /// conmon → runc create → runc init → the command: setup until the command, the container by its cgroup.
+    @Test mutating func setupFromRuntimeToCommand() throws {
+        inventory.apply(.exec(pid: 20, facts: runtime(20, "runc --root /r create --bundle /b \(idA)")), now: start)
+        inventory.apply(.fork(child: 21, parent: 20), now: start)
+        inventory.apply(.exec(pid: 21, facts: runtime(21, parent: 20, "runc init")), now: start)
+        inventory.apply(.fork(child: 22, parent: 21), now: start)
+        for pid in [20, 21, 22] as [Int32] {
+            #expect(inventory.attribute(event(pid), now: start).process?.isContainerSetup == true)
+        }
+        #expect(inventory.takeDiscoveries().isEmpty)
+        inventory.apply(.exec(pid: 22, facts: inside(22, cgroup: "/libpod_parent/libpod-\(idA)")), now: start)
+        let command = inventory.attribute(event(22), now: start)
+        #expect(command.process?.isContainerSetup == false)
+        #expect(command.container?.id.rawValue == idA)
+        #expect(command.certainty == .certain)
+        let discovery = try #require(inventory.takeDiscoveries().first)
+        #expect(discovery.pid == 22)
+        #expect(discovery.arguments?.bundle == "/b")
+        // A child of the command is none either, and no later exec of anything brings it back.
+        inventory.apply(.fork(child: 23, parent: 22), now: start)
+        var again = runtime(23, "runc run x")
+        again.mountNamespace = NamespaceID(4_026_532_177)
+        inventory.apply(.exec(pid: 23, facts: again), now: start)
+        #expect(inventory.attribute(event(23), now: start).process?.isContainerSetup == false)
+    }
+
+    /// Raw runc, any root, any bundle, any cgroup: known by the runtime's own exec.
+    @Test mutating func rawRuncByEvidence() throws {
+        inventory.apply(
+            .exec(pid: 20, facts: runtime(20, "runc --root /tmp/rr/root run -b /tmp/rr/b na-raw")), now: start)
+        inventory.apply(.fork(child: 22, parent: 20), now: start)
+        inventory.apply(.exec(pid: 22, facts: inside(22, cgroup: "/na-raw")), now: start)
+        let attribution = inventory.attribute(event(22), now: start)
+        #expect(attribution.container?.id.rawValue == "na-raw")
+        #expect(attribution.container?.runtime == .runc)
+        #expect(attribution.certainty == .certain)
+        let discovery = try #require(inventory.takeDiscoveries().first)
+        #expect(discovery.arguments?.root == "/tmp/rr/root")
+        #expect(discovery.cgroupPath == "/na-raw")
+        // Joined later by its cgroup (or one below it) alone.
+        inventory.apply(.exec(pid: 40, facts: inside(40, cgroup: "/na-raw/sub", inner: 9)), now: start)
+        #expect(inventory.attribute(event(40), now: start).container?.id.rawValue == "na-raw")
+        #expect(inventory.attribute(event(20), now: start).container?.id.rawValue == "na-raw")
+        #expect(inventory.attribute(event(20), now: start).process?.isContainerSetup == true)
+    }
+
+    /// Without a cgroup of its own a container must not take its caller's neighbours with it.
+    @Test mutating func rawRuncInItsCallersCgroup() throws {
+        var caller = runtime(20, "runc run --no-pivot na-raw")
+        caller.cgroupPath = "/system.slice/ci.service"
+        inventory.apply(.exec(pid: 20, facts: caller), now: start)
+        inventory.apply(.fork(child: 22, parent: 20), now: start)
+        inventory.apply(.exec(pid: 22, facts: inside(22, cgroup: "/system.slice/ci.service")), now: start)
+        #expect(inventory.attribute(event(22), now: start).container?.id.rawValue == "na-raw")
+        inventory.apply(.exec(pid: 50, facts: facts(50, cgroup: "/system.slice/ci.service")), now: start)
+        let neighbour = inventory.attribute(event(50), now: start)
+        #expect(neighbour.container == nil)
+        #expect(neighbour.certainty == .certain)
+    }
+
+    /// ctr: `/default/web` says nothing by itself; the shim's runc says it.
+    @Test mutating func ctrByEvidence() throws {
+        let line = "runc --root /run/containerd/runc/default create --bundle /run/containerd/x/default/web web"
+        inventory.apply(.exec(pid: 20, facts: runtime(20, line)), now: start)
+        inventory.apply(.fork(child: 22, parent: 20), now: start)
+        inventory.apply(.exec(pid: 22, facts: inside(22, cgroup: "/default/web")), now: start)
+        #expect(inventory.attribute(event(22), now: start).container?.runtime == .containerd)
+    }
+
+    @Test mutating func hookOfARuntimeIsTheHosts() throws {
+        inventory.apply(.exec(pid: 20, facts: runtime(20, "runc create \(idA)")), now: start)
+        inventory.apply(.fork(child: 21, parent: 20), now: start)
+        inventory.apply(.exec(pid: 21, facts: facts(21, parent: 20)), now: start)
+        let hook = inventory.attribute(event(21), now: start)
+        #expect(hook.process?.isContainerSetup == false)
+        #expect(hook.container == nil)
+        #expect(inventory.containers.isEmpty)
+    }
+
+    /// A container whose only command is gone before anything of it could be read.
+    @Test mutating func commandShorterThanARead() throws {
+        inventory.add(
+            [
+                ContainerDiscovery(
+                    id: try containerID(idA), runtime: .podman, cgroupPath: "/libpod_parent/libpod-\(idA)")
+            ], now: start)
+        inventory.apply(.exec(pid: 20, facts: runtime(20, "runc create \(idA)")), now: start)
+        inventory.apply(.fork(child: 22, parent: 20), now: start)
+        inventory.apply(.exec(pid: 22, facts: nil), now: start)
+        inventory.apply(.exit(pid: 22), now: start)
+        let gone = inventory.attribute(event(22), now: start)
+        #expect(gone.container?.id.rawValue == idA)
+        #expect(gone.certainty == .inherited)
+        #expect(gone.process?.isContainerSetup == false)
+    }
+
+    /// runc's init by CLONE_PARENT: its fork names the runtime, while it runs from a private mount of the runtime's binary and
+    /// has a mount namespace of its own already. A fresh look is no exec.
+    @Test mutating func lookAtARuntimesInitEndsNoSetup() throws {
+        inventory.apply(.exec(pid: 20, facts: runtime(20, "runc create \(idA)"), time: start), now: start)
+        inventory.apply(.fork(child: 22, parent: 20), now: start)
+        let own = NamespaceID(4_026_532_177)
+        inventory.load(
+            [
+                runtime(20, "runc create \(idA)"),
+                facts(22, parent: 20, executable: runc, path: "/", mount: own, arguments: ["runc", "init"]),
+            ], now: start)
+        #expect(inventory.isContainerSetup(22))
+        // Its exec of the same binary in those mounts is an entrypoint /proc/self/exe, and no runtime any more.
+        let exec = facts(22, parent: 20, executable: runc, path: "/", mount: own, arguments: ["runc", "init"])
+        inventory.apply(.exec(pid: 22, facts: exec, time: start + second), now: start + second)
+        #expect(!inventory.isContainerSetup(22))
+    }
+
+    /// A first process that was read while it died: no namespaces, the root for a cgroup, no words of its own.
+    @Test mutating func dyingFirstProcessIsWhatItsRuntimeWasTold() throws {
+        inventory.apply(.exec(pid: 20, facts: runtime(20, "runc run \(idA)"), time: start), now: start)
+        inventory.apply(.fork(child: 22, parent: 20), now: start)
+        let dying = facts(22, parent: 20, executable: nil, path: "", mount: nil, pidNamespace: nil, inner: 1)
+        inventory.apply(.exec(pid: 22, facts: dying, time: start), now: start)
+        let id = try containerID(idA)
+        #expect(inventory.hasStarted(id))
+        var container = try #require(inventory.container(id))
+        container.command = ["cat", "/proc/1/environ"]
+        inventory.set(container, now: start)
+        inventory.apply(.exit(pid: 22), now: start)
+        let attribution = inventory.attribute(event(22), now: start)
+        #expect(attribution.container?.id == id)
+        #expect(attribution.certainty == .inherited)
+        #expect(attribution.process?.commandLine == ["cat", "/proc/1/environ"])
+        #expect(inventory.ended(since: start, naming: "/1/environ") == [22])
+        #expect(inventory.ended(since: start + 1, naming: "/1/environ").isEmpty)
+        #expect(inventory.ended(since: start, naming: "/2/environ").isEmpty)
+    }
+
+    /// The runtime's own act, told of after the exec of the command.
+    @Test mutating func eventOlderThanTheExec() throws {
+        inventory.apply(.exec(pid: 20, facts: runtime(20, "runc run \(idA)"), time: start), now: start)
+        inventory.apply(.fork(child: 22, parent: 20), now: start)
+        let exec = start + 100_000_000
+        inventory.apply(.exec(pid: 22, facts: inside(22, cgroup: "/docker/\(idA)"), time: exec), now: exec + second)
+        func isSetup(_ after: UInt64, _ path: String?) -> Bool? {
+            var copy = inventory
+            return copy.attribute(event(22, after: after, executable: path), now: exec + second).process?
+                .isContainerSetup
+        }
+        #expect(isSetup(50_000_000, nil) == true)
+        #expect(isSetup(200_000_000, "/usr/sbin/runc") == false)
+        // Within a timer tick of the exec the kernel's path decides.
+        #expect(isSetup(95_000_000, "/usr/sbin/runc") == true)
+        #expect(isSetup(95_000_000, "/bin/busybox") == false)
+        #expect(isSetup(95_000_000, nil) == false)
+    }
+
+    @Test mutating func leavingTheCgroupChangesNothingJoiningAnotherIsTold() throws {
+        inventory.apply(.exec(pid: 30, facts: inside(30, cgroup: "/docker/\(idA)")), now: start)
+        inventory.apply(.exec(pid: 30, facts: inside(30, cgroup: "/")), now: start)
+        #expect(inventory.attribute(event(30), now: start).container?.id.rawValue == idA)
+        #expect(inventory.attribute(event(30), now: start).certainty == .certain)
+        inventory.apply(.exec(pid: 30, facts: inside(30, cgroup: "/docker/\(idB)")), now: start)
+        let joined = inventory.attribute(event(30), now: start)
+        #expect(joined.container?.id.rawValue == idB)
+        #expect(joined.certainty.name == "ambiguous")
+    }
+
+    /// The inner container's processes come out of the outer one's: no ambiguity.
+    @Test mutating func nestedContainer() throws {
+        inventory.apply(.exec(pid: 30, facts: inside(30, cgroup: "/docker/\(idA)")), now: start)
+        inventory.apply(.fork(child: 31, parent: 30), now: start)
+        inventory.apply(.exec(pid: 31, facts: inside(31, cgroup: "/docker/\(idA)/docker/\(idB)")), now: start)
+        let inner = inventory.attribute(event(31), now: start)
+        #expect(inner.container?.id.rawValue == idB)
+        #expect(inner.certainty == .certain)
+        #expect(inventory.takeDiscoveries().first { $0.id.rawValue == idB }?.outer?.rawValue == idA)
+    }
+
+    /// A container names a cgroup of its own after another container: it stays itself.
+    @Test mutating func takenIdentity() throws {
+        inventory.apply(.exec(pid: 30, facts: inside(30, cgroup: "/docker/\(idB)")), now: start)
+        inventory.apply(.exec(pid: 40, facts: inside(40, cgroup: "/docker/\(idA)")), now: start)
+        inventory.apply(.exec(pid: 40, facts: inside(40, cgroup: "/docker/\(idA)/docker-\(idB).scope")), now: start)
+        let liar = inventory.attribute(event(40), now: start)
+        #expect(liar.container?.id.rawValue == idA)
+        #expect(liar.certainty.name == "ambiguous")
+    }
+
+    @Test mutating func namespacesOfNsenter() throws {
+        inventory.apply(.exec(pid: 30, facts: inside(30, cgroup: "/docker/\(idA)")), now: start)
+        var described = Container(
+            id: try containerID(idA), runtime: .docker, cgroupPath: "/docker/\(idA)", firstSeen: 1)
+        described.pidNamespace = NamespaceID(4_026_532_180)
+        described.mountNamespace = NamespaceID(4_026_532_177)
+        inventory.set(described, now: start)
+        inventory.apply(.exec(pid: 60, facts: inside(60, cgroup: "/user.slice/x", inner: 7)), now: start)
+        let entered = inventory.attribute(event(60), now: start)
+        #expect(entered.container?.id.rawValue == idA)
+        #expect(entered.certainty == .inherited)
+        // Two containers of a pod share the pid namespace, and this one has neither's mounts.
+        inventory.apply(.exec(pid: 31, facts: inside(31, cgroup: "/docker/\(idB)")), now: start)
+        described = Container(id: try containerID(idB), runtime: .docker, cgroupPath: "/docker/\(idB)", firstSeen: 1)
+        described.pidNamespace = NamespaceID(4_026_532_180)
+        inventory.set(described, now: start)
+        var other = inside(61, cgroup: "/user.slice/x", inner: 8)
+        other.mountNamespace = testHost.mountNamespace
+        inventory.apply(.exec(pid: 61, facts: other), now: start)
+        let unsure = inventory.attribute(event(61), now: start)
+        #expect(unsure.container == nil)
+        #expect(unsure.certainty.name == "ambiguous")
+    }
+
+    @Test mutating func pidUsedAgain() throws {
+        inventory.apply(.exec(pid: 30, facts: inside(30, cgroup: "/docker/\(idA)", start: 500)), now: start)
+        // The exit was lost; /proc shows another process.
+        try tree.process(30, start: 120_000, comm: "cron", cgroup: "0::/system.slice/cron.service\n")
+        var late = event(30)
+        late.time = inventory.clockOffset + 1_300_000_000_000
+        #expect(inventory.attribute(late, now: start).container == nil)
+        #expect(inventory.counters.pidReuses == 1)
+        // An event that is older than the new process is the old one's.
+        var early = event(30)
+        early.time = inventory.clockOffset + 600_000_000_000
+        #expect(inventory.attribute(early, now: start).container?.id.rawValue == idA)
+    }
+
+    /// A fresh read beats the table, whichever source told first.
+    @Test mutating func readsAfresh() throws {
+        try tree.process(
+            30, parent: 20, comm: "sh", cgroup: "1:name=systemd:/\n0::/docker/\(idA)\n", executable: "/bin/sh",
+            mount: 4_026_532_177, pidNamespace: 4_026_532_180, inner: 1, arguments: ["sh", "-c", "x"], uid: 0)
+        var act = event(30)
+        act.uid = 0
+        let attribution = inventory.attribute(act, now: start)
+        #expect(attribution.container?.id.rawValue == idA)
+        #expect(attribution.certainty == .certain)
+        #expect(attribution.process?.commandLine == ["sh", "-c", "x"])
+        #expect(attribution.process?.namespacedPID == 1)
+        #expect(attribution.userName == "root")
+        // The connector's word comes later and changes nothing.
+        inventory.apply(.fork(child: 30, parent: 20), now: start)
+        #expect(inventory.attribute(act, now: start).certainty == .certain)
+        act.uid = 4_000_000_000
+        #expect(inventory.attribute(act, now: start).userName == nil)
+    }
+
+    @Test mutating func reconciles() throws {
+        inventory.load([facts(1, parent: 0), inside(30, cgroup: "/docker/\(idA)"), facts(31)], now: start)
+        #expect(inventory.counters.processes == 3)
+        #expect(inventory.takeDiscoveries().map(\.pid) == [30])
+        // 31 and 30 went unseen, 40 came; 41 was born while the list was made.
+        inventory.apply(.fork(child: 41, parent: 1), now: start)
+        try tree.process(41)
+        inventory.load([facts(1, parent: 0), inside(40, cgroup: "/docker/\(idB)", start: 900)], now: start + second)
+        #expect(inventory.counters.processes == 3)
+        #expect(inventory.counters.reconciledGone == 2)
+        #expect(inventory.counters.reconciledNew == 1)
+        #expect(inventory.containers.map(\.id.rawValue) == [idB])
+        #expect(inventory.attribute(event(30), now: start).container?.id.rawValue == idA)
+        // The same pid, another process.
+        inventory.load([facts(1, parent: 0), facts(40, start: 5000)], now: start + second)
+        #expect(inventory.containers.isEmpty)
+    }
+
+    /// Found running: a raw container beside its waiting runtime, and one without any trace.
+    @Test mutating func loadFindsUndeclaredContainers() throws {
+        var bare = inside(32, parent: 1, cgroup: "/", start: 600)
+        bare.pidNamespace = NamespaceID(4_026_532_999)
+        bare.mountNamespace = NamespaceID(4_026_532_998)
+        var browser = inside(33, parent: 1, cgroup: "/user.slice", start: 600)
+        browser.root = testHost.root
+        browser.pidNamespace = NamespaceID(4_026_532_997)
+        var runner = runtime(20, "runc --root /tmp/r run -b /b na-raw")
+        runner.key.startTime = 400
+        inventory.load(
+            [facts(1, parent: 0, start: 1), inside(30, cgroup: "/na-raw"), runner, bare, browser], now: start)
+        #expect(Set(inventory.containers.map(\.id.rawValue)) == ["na-raw", "pidns-4026532999"])
+        let found = inventory.takeDiscoveries()
+        #expect(found.first { $0.pid == 30 }?.arguments?.bundle == "/b")
+        #expect(found.first { $0.pid == 32 }?.runtime == .unknown)
+        #expect(inventory.attribute(event(20), now: start).process?.isContainerSetup == true)
+    }
+
+    @Test mutating func descriptionsArriveLate() throws {
+        inventory.apply(.exec(pid: 30, facts: inside(30, cgroup: "/docker/\(idA)")), now: start)
+        let first = try #require(inventory.takeDiscoveries().first)
+        var described = Container(id: first.id, runtime: .docker, cgroupPath: first.cgroupPath, firstSeen: 99)
+        described.name = "web"
+        described.isPrivileged = true
+        inventory.set(described, now: start)
+        described.name = nil
+        described.isPrivileged = nil
+        inventory.set(described, now: start)
+        let container = try #require(inventory.attribute(event(30), now: start).container)
+        #expect(container.name == "web")
+        #expect(container.isPrivileged == true)
+        #expect(container.firstSeen == start + inventory.clockOffset)
+        // Of a container that nobody knows nothing is kept.
+        inventory.set(Container(id: try containerID(idB), runtime: .docker, cgroupPath: "/", firstSeen: 0), now: start)
+        #expect(inventory.containers.count == 1)
+    }
+
+    @Test mutating func stateFilesAndCgroupsThatGo() throws {
+        inventory.add(
+            [ContainerDiscovery(id: try containerID("web"), runtime: .runc, cgroupPath: "/web", pid: 7)], now: start)
+        inventory.apply(.exec(pid: 40, facts: inside(40, cgroup: "/web", inner: 9)), now: start)
+        #expect(inventory.attribute(event(40), now: start).container?.id.rawValue == "web")
+        inventory.cgroupRemoved("/web", now: start)
+        #expect(inventory.containers.count == 1)
+        inventory.apply(.exit(pid: 40), now: start)
+        inventory.cgroupRemoved("/web", now: start)
+        #expect(inventory.containers.isEmpty)
+    }
+
+    /// State files that are read after the processes: the container takes over what stood in for it.
+    @Test mutating func stateFilesAfterProcesses() throws {
+        var bare = inside(32, parent: 1, cgroup: "/")
+        bare.pidNamespace = NamespaceID(4_026_532_999)
+        inventory.load(
+            [facts(1, parent: 0, start: 1), bare, inside(33, parent: 1, cgroup: "/default/web", inner: 5)], now: start)
+        #expect(inventory.containers.map(\.id.rawValue) == ["pidns-4026532999"])
+        inventory.add(
+            [
+                ContainerDiscovery(id: try containerID("raw"), runtime: .runc, cgroupPath: "/", pid: 32),
+                ContainerDiscovery(
+                    id: try containerID("web"), runtime: .containerd, cgroupPath: "/default/web", pid: 33),
+            ], now: start)
+        #expect(Set(inventory.containers.map(\.id.rawValue)) == ["raw", "web"])
+        #expect(inventory.attribute(event(32), now: start).container?.id.rawValue == "raw")
+        #expect(inventory.attribute(event(33), now: start).container?.id.rawValue == "web")
+        #expect(Set(inventory.takeDiscoveries().map(\.id.rawValue)) == ["raw", "web"])
+    }
+
+    /// 100,000 processes' worth of churn, all of them in containers: memory flat, table bounded.
+    @Test mutating func churn() throws {
+        var limits = Inventory.Limits()
+        limits.processes = 4096
+        limits.containers = 64
+        var inventory = Inventory(
+            host: testHost, reader: ProcessReader(proc: ProcFilesystem(root: tree.path)), limits: limits)
+        // Other tests run beside this one and move the resident set as well: a leak would show in every round.
+        var growths: [Int] = []
+        for round in 0..<4 {
+            let before = try residentKilobytes()
+            for cycle in (round * 100_000)..<((round + 1) * 100_000) { oneLife(cycle, &inventory) }
+            growths.append(try residentKilobytes() - before)
+            if round > 0, growths[round] < 2048 { break }
+        }
+        let counters = inventory.counters
+        #expect(counters.processes + counters.deadProcesses <= 4096)
+        #expect(counters.containers <= 64)
+        #expect(counters.processEvictions > 0)
+        #expect(counters.containerEvictions > 0)
+        #expect((growths.dropFirst().min() ?? .max) < 2048, "growth of the resident set in KiB: \(growths)")
+    }
+
+    private func oneLife(_ cycle: Int, _ inventory: inout Inventory) {
+        let now = start + UInt64(cycle) * 100_000
+        let pid = Int32(1000 + cycle % 30_000)
+        inventory.apply(.fork(child: pid, parent: 1), now: now)
+        let suffix = String(cycle / 50, radix: 16)
+        let id = String(repeating: "0", count: 64 - suffix.utf8.count) + suffix
+        var facts = inside(pid, cgroup: "/docker/\(id)", start: UInt64(cycle + 1))
+        facts.commandLine = ["sh", "-c", String(repeating: "x", count: 200)]
+        inventory.apply(.exec(pid: pid, facts: facts, time: now), now: now)
+        inventory.apply(.exit(pid: pid), now: now)
+        _ = inventory.takeDiscoveries()
+    }
+
+    /// Living processes beyond the limit are not kept, and nothing breaks.
+    @Test mutating func fullOfTheLiving() throws {
+        var limits = Inventory.Limits()
+        limits.processes = 100
+        var inventory = Inventory(
+            host: testHost, reader: ProcessReader(proc: ProcFilesystem(root: tree.path)), limits: limits)
+        for pid in 1...1000 as ClosedRange<Int32> { inventory.apply(.fork(child: pid, parent: 1), now: start) }
+        #expect(inventory.counters.processes == 100)
+        for pid in 1...1000 as ClosedRange<Int32> { inventory.apply(.exit(pid: pid), now: start) }
+        #expect(inventory.counters.processes == 0)
+    }
+
+    private func residentKilobytes() throws -> Int {
+        let status = try ProcFilesystem().status(Int32(try #require(Int32(readLink("/proc/self")))))
+        return try #require(Int(status["VmRSS"]?.split(separator: " ").first ?? ""))
+    }
+}

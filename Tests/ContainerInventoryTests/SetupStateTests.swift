@@ -1,0 +1,73 @@
+import ContainerInventory
+import EventModel
+import Testing
+
+@Suite struct SetupStateTests {
+    let hostMounts = testHost.mountNamespace
+    let containerMounts = NamespaceID(4_026_532_177)
+
+    func facts(
+        _ executable: FileID?, path: String = "/usr/sbin/runc", mount: NamespaceID?,
+        pid: NamespaceID? = testHost.pidNamespace,
+        arguments: [String] = []
+    ) -> ProcessFacts {
+        ProcessFacts(
+            key: ProcessKey(pid: 10, startTime: 1), parentPID: 1, comm: "runc", executable: executable,
+            executablePath: path, commandLine: arguments, mountNamespace: mount, pidNamespace: pid)
+    }
+
+    func next(_ current: SetupState?, _ facts: ProcessFacts?, inside: Bool = false) -> SetupState? {
+        SetupState.afterExec(current, facts: facts, isInContainer: inside, host: testHost)
+    }
+
+    @Test func beginsAtTheHostsRuntime() throws {
+        let state = try #require(next(nil, facts(runc, mount: hostMounts, arguments: ["runc", "run", "web"])))
+        #expect(state.arguments?.id.rawValue == "web")
+        #expect(state.mountNamespace == hostMounts)
+        // The daemon's own mount namespace is as good as the host's.
+        #expect(next(nil, facts(runc, mount: NamespaceID(9))) != nil)
+    }
+
+    @Test func neverBeginsByName() {
+        #expect(
+            next(nil, facts(busybox, path: "/usr/sbin/runc", mount: hostMounts, arguments: ["runc", "run", "x"])) == nil
+        )
+        #expect(
+            next(nil, facts(busybox, path: "/memfd:runc_cloned:/proc/self/exe (deleted)", mount: hostMounts)) == nil)
+    }
+
+    /// A container with the host's / mounted runs the host's runc; so does one with the host's pids.
+    @Test func neverBeginsInsideContainers() {
+        #expect(next(nil, facts(runc, mount: containerMounts), inside: true) == nil)
+        #expect(next(nil, facts(runc, mount: hostMounts, pid: NamespaceID(5))) == nil)
+        #expect(next(nil, facts(runc, mount: hostMounts, pid: nil)) == nil)
+        var unread = facts(runc, mount: hostMounts)
+        unread.isCgroupKnown = false
+        #expect(next(nil, unread) == nil)
+    }
+
+    @Test func staysAtReexecInTheSameMounts() throws {
+        let state = try #require(next(nil, facts(runc, mount: hostMounts, arguments: ["runc", "run", "web"])))
+        let again = try #require(next(state, facts(runc, mount: hostMounts, arguments: ["runc", "init"])))
+        #expect(again.arguments?.id.rawValue == "web")
+        let copy = facts(
+            FileID(device: DeviceNumber(major: 0, minor: 1), inode: 3),
+            path: "/memfd:runc_cloned:/proc/self/exe (deleted)", mount: hostMounts)
+        let sealed = try #require(next(again, copy, inside: true))
+        #expect(next(sealed, copy) != nil)
+    }
+
+    @Test func endsAtTheFirstOtherExec() throws {
+        let state = try #require(next(nil, facts(runc, mount: hostMounts)))
+        #expect(next(state, facts(busybox, path: "/bin/sh", mount: containerMounts)) == nil)
+        // A hook of the runtime, in the host's mounts.
+        #expect(next(state, facts(bash, path: "/bin/bash", mount: hostMounts)) == nil)
+        // A container's entrypoint that is /proc/self/exe, or a memfd of its own.
+        #expect(next(state, facts(runc, mount: containerMounts)) == nil)
+        #expect(next(state, facts(busybox, path: "/memfd:x", mount: containerMounts)) == nil)
+        #expect(next(state, facts(busybox, path: "/usr/sbin/runc", mount: containerMounts)) == nil)
+        // Too short-lived to be read: no immunity.
+        #expect(next(state, nil) == nil)
+        #expect(next(state, facts(runc, mount: nil)) == nil)
+    }
+}

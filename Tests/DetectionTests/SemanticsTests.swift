@@ -1,0 +1,141 @@
+import Detection
+import EventModel
+import Testing
+
+/// What operators and missing fields mean: Falco's semantics.
+@Suite struct SemanticsTests {
+    private let event = Samples.open("/etc/shadow", flags: 0o2000001, result: -13)
+
+    @Test(arguments: [
+        ("fd.name = /etc/shadow", true), ("fd.name == /etc/shadow", true), ("fd.name != /etc/shadow", false),
+        ("fd.name contains tc/sh", true), ("fd.name contains TC", false), ("fd.name icontains TC", true),
+        ("fd.name contains ''", true), ("fd.name startswith /etc", true), ("fd.name endswith shadow", true),
+        ("fd.name endswith /etc", false), ("fd.name in (/a, /etc/shadow)", true), ("fd.name in ()", false),
+        ("fd.name intersects (/etc/shadow)", true), ("fd.name pmatch (/etc)", true), ("fd.name pmatch (/et)", false),
+        ("fd.name pmatch (/etc/shadow/)", true), ("fd.name pmatch (/)", true), ("fd.name glob /etc/*", true),
+        ("fd.name glob '/etc/sh?do[v-x]'", true), ("fd.name glob /etc", false), ("fd.name iglob /ETC/*OW", true),
+        ("fd.name glob '*[!w]'", false), ("fd.name glob '/etc/[shadow'", false), ("fd.filename = shadow", true),
+        ("fd.directory = /etc", true), ("evt.rawres = -13", true), ("evt.rawres < 0", true),
+        ("evt.rawres >= -13", true),
+        ("evt.rawres in (-13, 0)", true), ("evt.rawres = -0xd", false), ("evt.rawres > -13", false),
+        ("evt.res = EACCES", true), ("evt.res startswith E", true), ("evt.failed = true", true),
+        ("evt.failed != true", false), ("evt.failed in (true, false)", true), ("evt.is_open_write = true", true),
+        ("evt.is_open_read = true", false), ("evt.arg.flags = O_WRONLY|O_CLOEXEC", true), ("fd.num = -1", true),
+        ("fd.typechar = 'f'", true), ("evt.type in (open, openat)", true), ("evt.type = ptrace", false),
+        ("evt.type != ptrace", true), ("evt.type startswith open", true), ("proc.aname = sh", true),
+        ("proc.aname[1] = sh", true), ("proc.aname[2] exists", false), ("proc.aname[0] = cat", true),
+        ("proc.pname = sh", true), ("proc.cmdline = 'cat x'", true), ("proc.args = x", true), ("proc.vpid = 7", true),
+        ("user.loginuid = -1", true), ("container.id = c8a1e44e20da", true), ("container.id != host", true),
+        ("container.image.repository = docker.io/nginx", true), ("container.image.tag = 1.27", true),
+        ("attribution.certainty = certain", true), ("evt.time = 1748557198960296886", true),
+    ])
+    func operators(condition: String, expected: Bool) throws {
+        // A negative hexadecimal number is none: told at load.
+        guard condition != "evt.rawres = -0xd" else {
+            #expect(throws: RuleErrors.self) { try Samples.ruleSet(condition) }
+            return
+        }
+        #expect(try Samples.isTrue(condition, event, Samples.inside()) == expected)
+    }
+
+    @Test(arguments: ["k8s.pod.name", "container.declares_device", "fd.proc.pid", "fd.proc.same_container"])
+    func missingMakesEveryComparisonFalse(field: String) throws {
+        let value = field == "fd.proc.pid" ? "1" : field == "k8s.pod.name" ? "x" : "true"
+        let isTrue = { (condition: String) in try Samples.isTrue(condition, event, Samples.inside()) }
+        #expect(try !isTrue("\(field) = \(value)"))
+        #expect(try !isTrue("\(field) != \(value)"))
+        #expect(try !isTrue("\(field) in (\(value))"))
+        #expect(try !isTrue("\(field) exists"))
+        #expect(try isTrue("not \(field) = \(value)"))
+        #expect(try isTrue("not \(field) exists"))
+    }
+
+    @Test func hostAndUnknown() throws {
+        #expect(try Samples.isTrue("container.id = host", event, Samples.host))
+        #expect(try !Samples.isTrue("container.id != host", event, Samples.host))
+        let unknown = Attribution(certainty: .unknown)
+        #expect(try !Samples.isTrue("container.id exists", event, unknown))
+        var gone = Samples.host
+        gone.certainty = .inherited
+        #expect(try !Samples.isTrue("container.id = host", event, gone))
+    }
+
+    @Test func fieldsOfFanotify() throws {
+        let event = Samples.event(.open, source: .fanotify, name: "/proc/1/environ", result: nil)
+        let who = Samples.inside()
+        #expect(try !Samples.isTrue("evt.is_open_read exists or evt.is_open_write exists", event, who))
+        #expect(try Samples.isTrue("evt.failed = false and evt.res = SUCCESS and not evt.rawres exists", event, who))
+        var creat = Samples.event(.creat, name: "/x")
+        creat.creationMode = 0o644
+        #expect(try Samples.isTrue("evt.is_open_write = true and evt.arg.mode = 0644", creat, who))
+    }
+
+    @Test func devices() throws {
+        var event = Samples.event(.mknod, name: "/x", result: -1)
+        event.creationMode = 0o060600
+        event.arguments = [0, 0o060600, (259 << 8) | 3 | (1 << 20), 0]
+        #expect(try Samples.isTrue("file.node = 259:259 and node.type = block", event, Samples.inside()))
+        event.object = Samples.disk
+        #expect(
+            try Samples.isTrue(
+                "file.node = 8:1 and file.device = 0:5 and file.type = block and file.inode = 131", event,
+                Samples.inside()))
+        var config = Samples.event(.fsconfig)
+        config.arguments = [3, 6, 0, 0]
+        #expect(try Samples.isTrue("evt.arg.cmd = FSCONFIG_CMD_CREATE", config, Samples.inside()))
+    }
+
+    @Test func listsAndMacros() throws {
+        let before = """
+            - list: inner
+              items: [cat, "a b", 5]
+            - list: outer
+              items: [dog, inner]
+            - macro: m
+              condition: proc.name in (outer)
+            - list: empty
+              items: []
+            """
+        for (condition, expected) in [
+            ("m", true), ("not m", false), ("proc.name in (empty)", false), ("proc.name in (empty, outer, x)", true),
+            ("proc.name in outer", true), ("proc.name in ('outer')", false),
+        ] {
+            let rules = try Samples.ruleSet(condition, before: before)
+            #expect(Samples.names(rules, event, Samples.inside()).isEmpty != expected, "\(condition)")
+        }
+        // A later list of the same name is seen by what stands before it.
+        let rules = try RuleSet(files: [
+            ("a", before + "\n- rule: R\n  desc: d\n  condition: m\n  output: x\n  priority: INFO\n"),
+            ("b", "- list: inner\n  items: [cow]\n"),
+        ])
+        #expect(Samples.names(rules, event, Samples.inside()).isEmpty)
+    }
+
+    @Test func replacedAndDisabledRules() throws {
+        let rule = { (condition: String) in
+            "- rule: R\n  desc: d\n  condition: \(condition)\n  output: x\n  priority: INFO\n"
+        }
+        let twice = try RuleSet(files: [("a", rule("evt.failed = true")), ("b", rule("evt.failed = false"))])
+        #expect(twice.rules.count == 1)
+        #expect(twice.rules.first?.file == "b")
+        #expect(Samples.names(twice, event, Samples.inside()) == [])
+        let off = try RuleSet(files: [("a", rule("evt.failed = true")), ("b", "- rule: R\n  enabled: false\n")])
+        #expect(!off.wants(.open))
+        #expect(Samples.names(off, event, Samples.inside()) == [])
+        #expect(off.auditPlan.isEmpty && off.markPlan.isEmpty)
+    }
+
+    @Test func catalogNamesEveryFieldOnce() {
+        #expect(
+            FieldCatalog.all.map(\.id).sorted { $0.rawValue < $1.rawValue }
+                == FieldID.allCases.sorted { $0.rawValue < $1.rawValue })
+        #expect(FieldCatalog.all.allSatisfy { !$0.description.isEmpty && !$0.example.isEmpty })
+    }
+
+    @Test func warnings() throws {
+        #expect(try Samples.ruleSet("evt.type = ptrace").warnings.count == 1)
+        let near = "- list: known_privileged_images\n  items: []\n"
+        #expect(
+            try Samples.ruleSet("container.image in (known_priviledged_images)", before: near).warnings.count == 1)
+    }
+}

@@ -1,0 +1,130 @@
+"""The agent itself, as far as it takes a live kernel."""
+import os
+import signal
+import subprocess
+import time
+
+from harness import UEVENT, Failure, act
+
+
+def audit(t):
+    """Rules and settings, without the counters."""
+    def run(*words):
+        return subprocess.run(["auditctl", *words], env=t.machine.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False).stdout.decode()
+    settings = [line for line in run("-s").splitlines() if line.split(" ")[0] in
+                ("enabled", "failure", "pid", "rate_limit", "backlog_limit", "backlog_wait_time")]
+    return settings, run("-l").splitlines()
+
+
+@act("agent/puts-audit-back", engines=None, own_agent=True)
+def puts_back(t):
+    """After SIGTERM: ended with 0 within a second, rules and settings as they were found, another's rule included."""
+    if not t.watched:
+        return
+    subprocess.run(["auditctl", "-w", "/etc/hostname", "-p", "wa", "-k", "na-test-other"], env=t.machine.env, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL, check=False)
+    try:
+        before = audit(t)
+        t.start_agent()
+        during = audit(t)
+        if during == before:
+            raise Failure("the agent changed nothing in audit's state")
+        took = t.session.agent.stop()
+        after = audit(t)
+        if after != before:
+            raise Failure("audit was %s and is %s" % (before, after))
+        t.note("ended in %d ms" % (took * 1000))
+    finally:
+        subprocess.run(["auditctl", "-W", "/etc/hostname", "-p", "wa", "-k", "na-test-other"], env=t.machine.env,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+
+
+@act("agent/after-a-crash", engines=None, own_agent=True)
+def after_crash(t):
+    """SIGKILL, a new start, SIGTERM: as found before the first start."""
+    if not t.watched:
+        return
+    before = audit(t)
+    t.start_agent()
+    t.session.agent.kill()
+    t.start_agent()
+    t.session.agent.stop()
+    after = audit(t)
+    if after != before:
+        raise Failure("audit was %s and is %s" % (before, after))
+
+
+@act("agent/ends-on-interrupt", engines=None, own_agent=True)
+def interrupt(t):
+    """Ctrl-C: ends with 0 within a second."""
+    if not t.watched:
+        return
+    t.start_agent()
+    child = t.session.agent.child
+    began = time.monotonic()
+    child.send_signal(signal.SIGINT)
+    code = child.wait(10)
+    took = time.monotonic() - began
+    t.session.agent.child = None
+    if code or took > 1.0 * (1 if t.kernel == "host" else 3):
+        raise Failure("ended with %d after %.1f s" % (code, took))
+
+
+AUDITD_CONF = """local_events = yes
+write_logs = yes
+log_file = %s/audit.log
+log_group = root
+log_format = RAW
+flush = NONE
+max_log_file = 8
+num_logs = 2
+priority_boost = 4
+name_format = NONE
+max_log_file_action = IGNORE
+space_left = 2
+admin_space_left = 1
+space_left_action = IGNORE
+admin_space_left_action = IGNORE
+disk_full_action = IGNORE
+disk_error_action = IGNORE
+use_libwrap = no
+"""
+
+
+@act("agent/beside-auditd", engines=("runc",), own_agent=True)
+def beside_auditd(t):
+    """A real auditd holds the daemon's place: the agent listens beside it, sees what it should, and leaves it there."""
+    if not t.watched:
+        return
+    directory = os.path.join(t.machine.work, "auditd")
+    os.makedirs(directory, exist_ok=True)
+    with open(os.path.join(directory, "auditd.conf"), "w") as conf:
+        conf.write(AUDITD_CONF % directory)
+    os.chmod(os.path.join(directory, "auditd.conf"), 0o640)
+    before = audit(t)
+    daemon = subprocess.Popen(["auditd", "-n", "-s", "nochange", "-c", directory], env=t.machine.env, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(100):
+            if "pid %d" % daemon.pid in audit(t)[0]:
+                break
+            time.sleep(0.1)
+        else:
+            raise Failure("auditd did not take the daemon's place: %s" % audit(t)[0])
+        held = audit(t)
+        t.start_agent()
+        if "pid %d" % daemon.pid not in audit(t)[0]:
+            raise Failure("auditd lost the daemon's place: %s" % audit(t)[0])
+        container = t.container(privileged=True)
+        since = time.time_ns()
+        container.run("offender", "w=/x", "openat", "/sys/kernel/uevent_helper", "WRONLY|CREAT")
+        t.expect(UEVENT, container, since, only=False)
+        t.session.agent.stop()
+        if audit(t) != held:
+            raise Failure("audit was %s and is %s" % (held, audit(t)))
+    finally:
+        daemon.terminate()
+        daemon.wait(20)
+        for line in before[0]:
+            if line.startswith("enabled ") and line not in audit(t)[0]:
+                subprocess.run(["auditctl", "-e", line.split()[1]], env=t.machine.env, stdout=subprocess.DEVNULL, check=False)

@@ -1,0 +1,378 @@
+/* offender - one static program that performs the forbidden acts, each by the system call it is named after.
+ *
+ *   offender serve                     runs the commands that arrive on stdin (see serve below); the container's pid 1
+ *   offender [r] [w=TEXT] ACT ARG...   one act. r: read what was opened, w=TEXT: write TEXT to it
+ *
+ * Exit status: 0 when the act was done, else the errno of the call that failed (and its name on stderr).
+ * Raw system calls throughout: glibc would turn open into openat.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef MS_RDONLY
+#define MS_RDONLY 1
+#endif
+
+static int want_read;            /* option r */
+static const char *want_write;   /* option w=TEXT */
+
+static int failed(const char *call)
+{
+    int code = errno ? errno : 1;
+    fprintf(stderr, "%s: %s\n", call, strerrorname_np(code));
+    return code;
+}
+
+static long long now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static void pause_ms(long ms)
+{
+    struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+    while (nanosleep(&t, &t) && errno == EINTR) {}
+}
+
+/* "WRONLY|CREAT|TRUNC" */
+static int flags_of(const char *text)
+{
+    static const struct { const char *name; int bit; } known[] = {
+        {"RDONLY", O_RDONLY}, {"WRONLY", O_WRONLY}, {"RDWR", O_RDWR}, {"CREAT", O_CREAT}, {"TRUNC", O_TRUNC},
+        {"APPEND", O_APPEND}, {"EXCL", O_EXCL}, {"PATH", O_PATH}, {"NONBLOCK", O_NONBLOCK},
+        {"CLOEXEC", O_CLOEXEC}, {"NOFOLLOW", O_NOFOLLOW}, {"DIRECTORY", O_DIRECTORY}, {"DIRECT", O_DIRECT},
+    };
+    int flags = 0;
+    char *copy = strdup(text);
+    for (char *word = strtok(copy, "|"); word; word = strtok(NULL, "|")) {
+        size_t i;
+        for (i = 0; i < sizeof known / sizeof *known && strcmp(word, known[i].name); i++) {}
+        if (i == sizeof known / sizeof *known) { fprintf(stderr, "unknown flag %s\n", word); exit(200); }
+        flags |= known[i].bit;
+    }
+    free(copy);
+    return flags;
+}
+
+/* what is done with a descriptor once it is open */
+static int use(int fd, const char *call)
+{
+    if (fd < 0) { errno = -fd; return failed(call); }
+    if (want_write) {
+        ssize_t n = write(fd, want_write, strlen(want_write));
+        if (n < 0) return failed("write");
+    }
+    if (want_read) {
+        char buffer[4096];
+        ssize_t n = read(fd, buffer, sizeof buffer);
+        if (n < 0) return failed("read");
+        printf("read %zd\n", n);       /* never what was read: it may be the host's */
+    }
+    close(fd);
+    return 0;
+}
+
+static int raw(long result) { return result < 0 ? -errno : (int)result; }
+
+/* ---- the 32-bit entry from a 64-bit program ---- */
+static int int80(long number, long b, long c, long d, long s, long di)
+{
+    long result;
+    __asm__ volatile("int $0x80" : "=a"(result) : "a"(number), "b"(b), "c"(c), "d"(d), "S"(s), "D"(di)
+                     : "memory", "r8", "r9", "r10", "r11");
+    return (int)result;
+}
+
+static char *low;                      /* memory below 4 GiB, for pointers of 32 bits */
+static long low_text(const char *text)
+{
+    if (!low) {
+        low = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+        if (low == MAP_FAILED) exit(failed("mmap"));
+    }
+    char *at = low;
+    strcpy(at, text);
+    low += (strlen(text) + 8) & ~7UL;
+    return (long)at;
+}
+
+/* ---- io_uring, by hand ---- */
+static int uring_open(int opcode, int dirfd, const char *path, int flags, int mode)
+{
+    struct io_uring_params p = {0};
+    int ring = syscall(SYS_io_uring_setup, 4, &p);
+    if (ring < 0) { fprintf(stderr, "no io_uring: "); return -errno; }
+    size_t sq_size = p.sq_off.array + p.sq_entries * sizeof(unsigned);
+    size_t cq_size = p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe);
+    char *sq = mmap(NULL, sq_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQ_RING);
+    char *cq = mmap(NULL, cq_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_CQ_RING);
+    struct io_uring_sqe *sqe = mmap(NULL, p.sq_entries * sizeof *sqe, PROT_READ | PROT_WRITE,
+                                    MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQES);
+    if (sq == MAP_FAILED || cq == MAP_FAILED || sqe == MAP_FAILED) return -errno;
+    struct open_how how = {.flags = flags, .mode = mode};
+    memset(sqe, 0, sizeof *sqe);
+    sqe->opcode = opcode;
+    sqe->fd = dirfd;
+    sqe->addr = (uint64_t)(uintptr_t)path;
+    if (opcode == IORING_OP_OPENAT2) { sqe->len = sizeof how; sqe->off = (uint64_t)(uintptr_t)&how; }
+    else { sqe->len = mode; sqe->open_flags = flags; }
+    *(unsigned *)(sq + p.sq_off.array) = 0;
+    __atomic_store_n((unsigned *)(sq + p.sq_off.tail), 1, __ATOMIC_RELEASE);
+    if (syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) < 0) return -errno;
+    struct io_uring_cqe *cqe = (void *)(cq + p.cq_off.cqes);
+    return cqe->res;
+}
+
+/* ---- the acts ---- */
+static int act(int argc, char **argv);
+
+static int act_mount_new(const char *source, const char *type, const char *target)
+{
+    int fs = syscall(SYS_fsopen, type, 0);
+    if (fs < 0) return failed("fsopen");
+    if (syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, "source", source, 0) < 0) return failed("fsconfig source");
+    if (syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) return failed("fsconfig create");
+    int mount = syscall(SYS_fsmount, fs, 0, 0);
+    if (mount < 0) return failed("fsmount");
+    if (target) {
+        if (syscall(SYS_move_mount, mount, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) < 0) return failed("move_mount");
+    }
+    int root = openat(mount, ".", O_RDONLY | O_DIRECTORY);     /* readable without move_mount */
+    if (root < 0) return failed("open of the new mount");
+    if (target) {
+        close(root); close(mount);
+        if (syscall(SYS_umount2, target, 2) < 0) return failed("umount");
+    }
+    return 0;
+}
+
+static int act_mount_old(const char *source, const char *target, const char *type)
+{
+    if (syscall(SYS_mount, source, target, type, 0, NULL) < 0) return failed("mount");
+    if (syscall(SYS_umount2, target, 2) < 0) return failed("umount");
+    return 0;
+}
+
+/* second-proc DIR MS: mounts another procfs, waits, reads pid 1's environ through it */
+static int act_second_proc(const char *dir, long ms)
+{
+    char path[512];
+    mkdir(dir, 0755);
+    if (syscall(SYS_mount, "proc", dir, "proc", 0, NULL) < 0) return failed("mount");
+    pause_ms(ms);
+    snprintf(path, sizeof path, "%s/1/environ", dir);
+    want_read = 1;
+    int code = use(raw(syscall(SYS_openat, AT_FDCWD, path, O_RDONLY)), "openat");
+    syscall(SYS_umount2, dir, 2);
+    return code;
+}
+
+/* hold PATH FLAGS FIFO: opens, makes FIFO to say so, and writes (w=TEXT) once somebody writes to FIFO */
+static int act_hold(const char *path, int flags, const char *fifo)
+{
+    int fd = raw(syscall(SYS_openat, AT_FDCWD, path, flags, 0644));
+    if (fd < 0) { errno = -fd; return failed("openat"); }
+    if (mkfifo(fifo, 0600) < 0) return failed("mkfifo");
+    int gate = open(fifo, O_RDONLY);           /* until poke opens the other end */
+    if (gate < 0) return failed("open of the fifo");
+    unlink(fifo);
+    return use(fd, "hold");
+}
+
+static int act_wait_file(const char *path)
+{
+    struct stat st;
+    for (int i = 0; i < 4000; i++) {
+        if (stat(path, &st) == 0) return 0;
+        pause_ms(5);
+    }
+    errno = ETIMEDOUT;
+    return failed("wait-file");
+}
+
+static int act(int argc, char **argv)
+{
+    while (argc > 0 && (!strcmp(argv[0], "r") || !strncmp(argv[0], "w=", 2))) {
+        if (argv[0][0] == 'r') want_read = 1; else want_write = argv[0] + 2;
+        argc--; argv++;
+    }
+    const char *name = argc > 0 ? argv[0] : "";
+#define IS(text, arguments) (!strcmp(name, text) && argc >= 1 + (arguments))
+#define A argv[1]
+    if (IS("mount-old", 3)) return act_mount_old(A, argv[2], argv[3]);
+    if (IS("mount-new", 2)) return act_mount_new(A, argv[2], argc > 3 ? argv[3] : NULL);
+    if (IS("mount-keep", 3)) return syscall(SYS_mount, A, argv[2], argv[3], 0, NULL) < 0 ? failed("mount") : 0;
+    if (IS("umount", 1)) return syscall(SYS_umount2, A, 2) < 0 ? failed("umount") : 0;
+    if (IS("open", 2)) return use(raw(syscall(SYS_open, A, flags_of(argv[2]), 0644)), "open");
+    if (IS("creat", 1)) return use(raw(syscall(SYS_creat, A, 0644)), "creat");
+    if (IS("openat", 2)) return use(raw(syscall(SYS_openat, AT_FDCWD, A, flags_of(argv[2]), 0644)), "openat");
+    if (IS("openat-dirfd", 3)) {
+        int dir = syscall(SYS_openat, AT_FDCWD, A, O_RDONLY | O_DIRECTORY);
+        if (dir < 0) return failed("openat of the directory");
+        return use(raw(syscall(SYS_openat, dir, argv[2], flags_of(argv[3]), 0644)), "openat");
+    }
+    if (IS("openat2", 2)) {
+        int flags = flags_of(argv[2]);
+        struct open_how how = {.flags = flags, .mode = flags & O_CREAT ? 0644 : 0};
+        return use(raw(syscall(SYS_openat2, AT_FDCWD, A, &how, sizeof how)), "openat2");
+    }
+    if (IS("reopen", 2)) {         /* an O_PATH descriptor, opened again through /proc/self/fd */
+        char link[64];
+        int fd = syscall(SYS_openat, AT_FDCWD, A, O_PATH);
+        if (fd < 0) return failed("openat O_PATH");
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        return use(raw(syscall(SYS_openat, AT_FDCWD, link, flags_of(argv[2]))), "openat of the link");
+    }
+    if (IS("open-int80", 2)) return use(int80(5, low_text(A), flags_of(argv[2]), 0644, 0, 0), "open (int 0x80)");
+    if (IS("creat-int80", 1)) return use(int80(8, low_text(A), 0644, 0, 0, 0), "creat (int 0x80)");
+    if (IS("openat-int80", 2))
+        return use(int80(295, AT_FDCWD, low_text(A), flags_of(argv[2]), 0644, 0), "openat (int 0x80)");
+    if (IS("mount-int80", 3)) {
+        int code = int80(21, low_text(A), low_text(argv[2]), low_text(argv[3]), 0, 0);
+        if (code < 0) { errno = -code; return failed("mount (int 0x80)"); }
+        return syscall(SYS_umount2, argv[2], 2) < 0 ? failed("umount") : 0;
+    }
+    if (IS("open-uring", 2)) {
+        int flags = flags_of(argv[2]);
+        return use(uring_open(IORING_OP_OPENAT, AT_FDCWD, A, flags, flags & O_CREAT ? 0644 : 0), "io_uring openat");
+    }
+    if (IS("open2-uring", 2)) {
+        int flags = flags_of(argv[2]);
+        return use(uring_open(IORING_OP_OPENAT2, AT_FDCWD, A, flags, flags & O_CREAT ? 0644 : 0), "io_uring openat2");
+    }
+    if (IS("mknod", 4)) {
+        mode_t type = argv[2][0] == 'b' ? S_IFBLK : S_IFCHR;
+        return syscall(SYS_mknod, A, type | 0600, makedev(atoi(argv[3]), atoi(argv[4]))) < 0 ? failed("mknod") : 0;
+    }
+    if (IS("mknodat", 4)) {
+        mode_t type = argv[2][0] == 'b' ? S_IFBLK : S_IFCHR;
+        return syscall(SYS_mknodat, AT_FDCWD, A, type | 0600, makedev(atoi(argv[3]), atoi(argv[4]))) < 0 ? failed("mknodat") : 0;
+    }
+    if (IS("hold", 3)) return act_hold(A, flags_of(argv[2]), argv[3]);
+    if (IS("wait-file", 1)) return act_wait_file(A);
+    if (IS("poke", 1)) { int fd = open(A, O_WRONLY); return fd < 0 ? failed("poke") : (close(fd), 0); }
+    if (IS("second-proc", 2)) return act_second_proc(A, atol(argv[2]));
+    if (IS("sleep-ms", 1)) { pause_ms(atol(A)); return 0; }
+    if (IS("then", 1)) {           /* then MS ACT...: the act after a pause */
+        pause_ms(atol(A));
+        return act(argc - 2, argv + 2);
+    }
+    if (IS("disguise", 3)) {       /* disguise COMM -- ACT...: comm and argv[0] as COMM, the act in this very process */
+        char comm[64], *copy[64];
+        int n = 0;
+        snprintf(comm, sizeof comm, "%s", A);
+        for (int i = 3; i < argc && n < 63; i++) copy[n++] = strdup(argv[i]);
+        copy[n] = NULL;
+        extern char *program_invocation_name;
+        char *first = program_invocation_name, *last = argv[argc - 1] + strlen(argv[argc - 1]);
+        memset(first, 0, last - first);
+        snprintf(first, last - first, "%s", comm);
+        prctl(PR_SET_NAME, comm);
+        return act(n, copy);
+    }
+    if (IS("touch", 1)) { int fd = open(A, O_CREAT | O_WRONLY, 0644); return fd < 0 ? failed("touch") : (close(fd), 0); }
+    if (IS("memfd", 0)) {          /* memfd ACT...: the same program from a memfd, then the act */
+        int self = open("/proc/self/exe", O_RDONLY), mem = syscall(SYS_memfd_create, "runc_cloned:/proc/self/exe", 0);
+        char block[65536];
+        ssize_t got;
+        if (self < 0 || mem < 0) return failed("memfd");
+        while ((got = read(self, block, sizeof block)) > 0) if (write(mem, block, got) != got) return failed("write");
+        argv[0] = "runc";
+        fexecve(mem, argv, environ);
+        return failed("fexecve");
+    }
+    fprintf(stderr, "offender: unknown act %s\n", name);
+    return 201;
+}
+
+/* ---- the server ----
+ * A line on stdin: ID TAB [&]PROGRAM TAB ARG TAB ARG...
+ * A line on stdout: ID TAB STATUS TAB PID TAB START_NS TAB END_NS TAB OUTPUT (newlines as spaces, cut at 1500)
+ * STATUS is the exit status, 256 + N for a signal. `&`: not waited for; STATUS 0 and the pid at once.
+ */
+static int serve(void)
+{
+    static char line[65536];
+    signal(SIGPIPE, SIG_IGN);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    printf("READY\t%d\n", getpid());
+    while (fgets(line, sizeof line, stdin)) {
+        char *words[128];
+        int n = 0;
+        line[strcspn(line, "\n")] = 0;
+        for (char *rest = line, *word; (word = strsep(&rest, "\t")) && n < 127;) words[n++] = word;
+        words[n] = NULL;
+        if (n < 2) continue;
+        int background = words[1][0] == '&', pipes[2];
+        if (background) words[1]++;
+        if (pipe2(pipes, O_CLOEXEC) < 0) return failed("pipe2");
+        fflush(stdout);
+        long long start = now_ns();
+        pid_t child = fork();
+        if (child == 0) {
+            int null = open("/dev/null", O_RDWR);
+            if (null >= 0) dup2(null, 0);
+            dup2(background && null >= 0 ? null : pipes[1], 1);
+            dup2(background && null >= 0 ? null : pipes[1], 2);
+            execvp(words[1], words + 1);
+            fprintf(stderr, "exec %s: %s\n", words[1], strerrorname_np(errno));
+            _exit(202);
+        }
+        close(pipes[1]);
+        char output[1501];
+        size_t used = 0;
+        int status = 0;
+        if (!background) {
+            char block[4096];
+            ssize_t got;
+            while ((got = read(pipes[0], block, sizeof block)) > 0)
+                for (ssize_t i = 0; i < got && used < sizeof output - 1; i++)
+                    output[used++] = (unsigned char)block[i] < ' ' || (unsigned char)block[i] > '~' ? ' ' : block[i];
+            waitpid(child, &status, 0);
+            status = WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
+        }
+        output[used] = 0;
+        close(pipes[0]);
+        printf("%s\t%d\t%d\t%lld\t%lld\t%s\n", words[0], status, child, start, now_ns(), output);
+        while (waitpid(-1, NULL, WNOHANG) > 0) {}       /* orphans: we are pid 1 */
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const char *base = strrchr(argv[0], '/');
+    base = base ? base + 1 : argv[0];
+    if (!strncmp(base, "helper", 6)) {        /* run by the kernel as the uevent helper: leaves the time beside itself */
+        long long start = now_ns();
+        char path[512], text[64];
+        snprintf(path, sizeof path, "%s.stamp", argv[0]);
+        int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);     /* the first run only */
+        if (fd < 0) return 0;
+        int n = snprintf(text, sizeof text, "%lld %d\n", start, getpid());
+        return write(fd, text, n) == n ? 0 : 1;
+    }
+    if (argc >= 2 && !strcmp(argv[1], "serve")) return serve();
+    return act(argc - 1, argv + 1);
+}

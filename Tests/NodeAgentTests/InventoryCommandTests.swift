@@ -1,0 +1,118 @@
+import CLinux
+import Foundation
+import Glibc
+import LinuxSystem
+import Synchronization
+import Testing
+
+/// An agent's control socket that answers one request with a given line, and keeps what it was asked.
+private final class ControlSocket: Sendable {
+    private let socket: OwnedDescriptor
+
+    init(in directory: URL) throws {
+        let path = directory.appendingPathComponent("control.sock").path
+        socket = OwnedDescriptor(adopting: try unsafe checked(na_listen_unix(path), "bind", path))
+    }
+
+    /// The request; nil when nobody asked within ten seconds.
+    func answer(_ line: String) -> String? {
+        guard waitReadable([socket.rawValue], milliseconds: 10_000) != 0 else { return nil }
+        let connection = OwnedDescriptor(adopting: na_accept(socket.rawValue, 5))
+        var request: [UInt8] = []
+        while request.last != UInt8(ascii: "\n"), let byte = try? connection.readAll(limit: 1).first {
+            request.append(byte)
+        }
+        try? connection.writeAll(Array((line + "\n").utf8))
+        return String(decoding: request, as: UTF8.self)
+    }
+}
+
+@Suite struct InventoryCommandTests {
+    private static let keys: Set<String> = [
+        "id", "name", "image", "runtime", "pid", "privileged", "pod", "namespace",
+    ]
+    private static let id = String(repeating: "0123456789abcdef", count: 4)
+    private static let response = """
+        {"version":1,"containers":[\
+        {"id":"\(id)","name":"web","image":"docker.io/library/nginx:1","runtime":"docker","pid":4711,"privileged":true,\
+        "pod":"shop","namespace":"prod"},\
+        {"id":"raw","name":null,"image":null,"runtime":"runc","pid":null,"privileged":null,"pod":null,"namespace":null},\
+        {"id":"x","name":"a\\u001b[2Jb\\nc","image":"i","runtime":"podman","pid":1,"privileged":false,"pod":null,\
+        "namespace":null}]}
+        """
+
+    private final class Request: Sendable {
+        let text = Mutex<String?>(nil)
+    }
+
+    /// Asks a socket that answers so.
+    private func run(_ response: String, _ arguments: [String]) throws -> (run: AgentRun, request: String?) {
+        let program = try AgentProgram()
+        let socket = try ControlSocket(in: program.directory)
+        let directory = program.directory.path
+        // The answer has to come from another thread: the program is waited for here.
+        let request = Request()
+        let thread = try NamedThread("control") { request.text.withLock { $0 = socket.answer(response) } }
+        let run = try program.run(["inventory", "--runtime-directory", directory] + arguments, as: .own)
+        thread.join()
+        return (run, request.text.withLock { $0 })
+    }
+
+    @Test func asksTheRunningAgent() throws {
+        let (run, request) = try run(Self.response, ["--output", "json"])
+        #expect(run.status == 0, "\(run.errors)")
+        let asked = try #require(
+            try JSONSerialization.jsonObject(with: Data((request ?? "").utf8)) as? [String: Any])
+        #expect(asked["command"] as? String == "inventory")
+        #expect(asked["version"] as? Int == 1)
+        let containers = try #require(
+            try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [[String: Any]])
+        #expect(containers.count == 3)
+        for container in containers { #expect(Set(container.keys) == Self.keys) }
+        #expect(containers.first?["privileged"] as? Bool == true)
+        #expect(containers[1]["pid"] is NSNull && containers[1]["privileged"] is NSNull)
+        #expect(containers[2]["name"] as? String == "a\u{1b}[2Jb\nc")
+    }
+
+    @Test func printsATableThatNoNameBreaks() throws {
+        let (run, _) = try run(Self.response, [])
+        #expect(run.status == 0, "\(run.errors)")
+        #expect(
+            run.output == """
+                CONTAINER ID   NAME       IMAGE                       RUNTIME   PID    PRIVILEGED   POD    NAMESPACE
+                0123456789ab   web        docker.io/library/nginx:1   docker    4711   yes          shop   prod
+                raw            -          -                           runc      -      unknown      -      -
+                x              a?[2Jb?c   i                           podman    1      no           -      -
+
+                """)
+    }
+
+    @Test func tellsWhatTheAgentSays() throws {
+        let (run, _) = try run("{\"version\":1,\"error\":\"version 1 is not served\"}", [])
+        #expect(run.status == 1)
+        #expect(run.output.isEmpty)
+        #expect(run.errors == "nodeagent: the agent did not answer: version 1 is not served\n")
+    }
+
+    @Test(.enabled(if: AgentProgram.isRoot, "/proc and the runtimes' files are root's"))
+    func readsTheHostItselfWithoutAnAgent() throws {
+        let program = try AgentProgram()
+        let run = try program.run(
+            ["inventory", "--output", "json", "--runtime-directory", program.directory.path], as: .own)
+        #expect(run.status == 0, "\(run.errors)")
+        let containers = try #require(
+            try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [[String: Any]])
+        for container in containers { #expect(Set(container.keys) == Self.keys) }
+    }
+
+    @Test(.enabled(if: AgentProgram.isRoot, "/proc and the runtimes' files are root's"))
+    func headsTheTableAlsoWhereItIsEmpty() throws {
+        let program = try AgentProgram()
+        let run = try program.run(["inventory", "--runtime-directory", program.directory.path], as: .own)
+        #expect(run.status == 0, "\(run.errors)")
+        let header = run.output.components(separatedBy: "\n")[0].components(separatedBy: "  ")
+        #expect(
+            header.map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+                == ["CONTAINER ID", "NAME", "IMAGE", "RUNTIME", "PID", "PRIVILEGED", "POD", "NAMESPACE"])
+    }
+}
