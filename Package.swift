@@ -29,9 +29,11 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", exact: "2.13.0"),
         .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     ],
@@ -41,6 +43,7 @@ let package = Package(
         .target(name: "CAudit", linkerSettings: [.linkedLibrary("audit")]),
         .target(name: "CLinux"),
         .systemLibrary(name: "CCap", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
+        .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         .target(
             name: "LinuxSystem",
             dependencies: ["EventModel", "CLinux", .product(name: "SystemPackage", package: "swift-system")],
@@ -67,8 +70,23 @@ let package = Package(
             dependencies: ["EventModel", .product(name: "Yams", package: "Yams")],
             swiftSettings: swift
         ),
-        .target(name: "Evidence", dependencies: ["EventModel"], swiftSettings: swift),
-        .target(name: "Responder", dependencies: ["EventModel", "LinuxSystem", "Evidence"], swiftSettings: swift),
+        .target(
+            name: "Evidence",
+            dependencies: [
+                "EventModel", "LinuxSystem", "ContainerInventory", "CArchive", "CLinux",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: swift
+        ),
+        .target(
+            name: "Responder",
+            dependencies: [
+                "EventModel", "LinuxSystem", "ContainerInventory", "CLinux",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: swift
+        ),
         .target(
             name: "Reporting",
             dependencies: ["EventModel", .product(name: "Metrics", package: "swift-metrics")],
