@@ -595,13 +595,15 @@ private struct TemporaryDirectory: ~Copyable {
     }
 
     /// Everything but `exe` is written before the process appears.
-    private func start(_ pid: Int32, parent: Int32, executable: String, in directory: borrowing TemporaryDirectory)
-        throws
-    {
+    private func start(
+        _ pid: Int32, parent: Int32, executable: String, commandLine: String = "x\0", startTime: Int = 77,
+        in directory: borrowing TemporaryDirectory
+    ) throws {
         let hidden = "starting-\(pid)"
         try directory.make(hidden)
         let zeros = Array(repeating: "0", count: 17).joined(separator: " ")
-        try directory.write("\(pid) (x) S \(parent) \(zeros) 77 0\n", "\(hidden)/stat")
+        try directory.write("\(pid) (x) S \(parent) \(zeros) \(startTime) 0\n", "\(hidden)/stat")
+        try directory.write(commandLine, "\(hidden)/cmdline")
         try FileManager.default.createSymbolicLink(
             atPath: "\(directory.path)/\(hidden)/exe", withDestinationPath: executable)
         try FileManager.default.moveItem(
@@ -643,6 +645,56 @@ private struct TemporaryDirectory: ~Copyable {
             expected.append(.exit(pid: 12))
             #expect(eventually { told.list == expected })
             #expect(poller.eventCount == UInt64(expected.count) && poller.gapCount == 0)
+        }
+    }
+
+    /// An exec has its executable a moment before its arguments: told too early, a runtime's command line would be empty.
+    @Test func waitsForTheCommandLine() throws {
+        let directory = try TemporaryDirectory()
+        try directory.write("one", "first")
+        try directory.write("two", "second")
+        try start(10, parent: 1, executable: directory.path + "/first", in: directory)
+        let told = Told()
+        let poller = try ProcessPoller(proc: ProcFilesystem(root: directory.path)) { told.add($0) }
+        try running({ poller.run() }, stop: { poller.requestStop() }) {
+            #expect(eventually { poller.watermark > 0 })
+            try start(
+                11, parent: 10, executable: directory.path + "/second", commandLine: "", startTime: 78, in: directory)
+            #expect(eventually { told.list == [.fork(child: 11, parent: 10)] })
+            let now = monotonicNanoseconds()
+            poller.requestWatermark()
+            #expect(eventually { poller.watermark >= now })
+            #expect(told.list.count == 1)
+            try directory.write("runc\0run\0", "11/cmdline")
+            #expect(eventually { told.list.last == .exec(pid: 11, time: 0) })
+            // Without any for a hundred milliseconds: a program may do without.
+            try start(
+                12, parent: 10, executable: directory.path + "/second", commandLine: "", startTime: 79, in: directory)
+            #expect(eventually { told.list.last == .exec(pid: 12, time: 0) })
+        }
+    }
+
+    @Test func tellsAPidThatWasUsedAgain() throws {
+        let directory = try TemporaryDirectory()
+        try directory.write("one", "first")
+        try directory.write("two", "second")
+        try start(10, parent: 1, executable: directory.path + "/first", in: directory)
+        let told = Told()
+        let poller = try ProcessPoller(proc: ProcFilesystem(root: directory.path)) { told.add($0) }
+        try running({ poller.run() }, stop: { poller.requestStop() }) {
+            #expect(eventually { poller.watermark > 0 })
+            try start(
+                20, parent: 1, executable: directory.path + "/second", startTime: 99, in: directory)
+            #expect(eventually { told.list == [.fork(child: 20, parent: 1), .exec(pid: 20, time: 0)] })
+            // Another process of that number, which shows first by its executable.
+            try start(
+                21, parent: 10, executable: directory.path + "/first", startTime: 100, in: directory)
+            #expect(eventually { told.list.last == .fork(child: 21, parent: 10) })
+            for file in ["stat", "exe"] {
+                #expect(unsafe rename("\(directory.path)/21/\(file)", "\(directory.path)/20/\(file)") == 0)
+            }
+            #expect(eventually { told.list.last == .fork(child: 20, parent: 10) })
+            #expect(told.list.contains(.exit(pid: 20)))
         }
     }
 

@@ -14,7 +14,10 @@ package final class ProcessPoller: ProcessEventSource {
 
     private struct Seen {
         var startTime: UInt64
+        /// What was last told; a fork begins with its parent's.
         var executable: FileID?
+        /// Looks at which another executable was there and no command line yet.
+        var patience = 20
     }
 
     private static let interval: Int32 = 5
@@ -57,21 +60,29 @@ package final class ProcessPoller: ProcessEventSource {
         }
         for pid in pids.sorted() {
             let executable = try? proc.executable(pid)
-            if var known = seen[pid] {
-                guard executable != nil, executable != known.executable else { continue }
-                known.executable = executable
+            if let known = seen[pid], executable == nil || executable == known.executable { continue }
+            guard let stat = try? proc.stat(pid) else { continue }
+            if let known = seen[pid], known.startTime != stat.startTime {
+                // The pid was used again between two looks.
+                seen[pid] = nil
+                tell(.exit(pid: pid))
+            }
+            if seen[pid] == nil {
+                let inherited = isFirst ? executable : seen[stat.parentPID]?.executable
+                seen[pid] = Seen(startTime: stat.startTime, executable: inherited)
+                guard !isFirst else { continue }
+                tell(.fork(child: pid, parent: stat.parentPID))
+            }
+            guard executable != nil, var known = seen[pid], known.executable != executable else { continue }
+            // An exec puts the executable in place before the arguments, and may read files in between. A program that
+            // has no arguments at all is told after a while.
+            if known.patience > 0, (try? proc.commandLine(pid))?.isEmpty ?? true {
+                known.patience -= 1
                 seen[pid] = known
-                tell(.exec(pid: pid, time: monotonicNanoseconds()))
                 continue
             }
-            guard let stat = try? proc.stat(pid) else { continue }
-            seen[pid] = Seen(startTime: stat.startTime, executable: executable)
-            guard !isFirst else { continue }
-            tell(.fork(child: pid, parent: stat.parentPID))
-            // It may have executed already between two looks.
-            if executable != seen[stat.parentPID]?.executable {
-                tell(.exec(pid: pid, time: monotonicNanoseconds()))
-            }
+            seen[pid] = Seen(startTime: known.startTime, executable: executable)
+            tell(.exec(pid: pid, time: monotonicNanoseconds()))
         }
     }
 
