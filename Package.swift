@@ -30,8 +30,10 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
-        .package(url: "https://github.com/apple/swift-metrics", exact: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", exact: "1.35.2"),
         .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
@@ -89,7 +91,16 @@ let package = Package(
         ),
         .target(
             name: "Reporting",
-            dependencies: ["EventModel", .product(name: "Metrics", package: "swift-metrics")],
+            dependencies: [
+                "EventModel",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
             swiftSettings: swift
         ),
         .executableTarget(
@@ -125,7 +136,23 @@ let package = Package(
             name: "ContainerInventoryTests", dependencies: ["EventModel", "LinuxSystem", "ContainerInventory"],
             exclude: ["Fixtures"], swiftSettings: swift),
         .testTarget(name: "DetectionTests", dependencies: ["EventModel", "Detection"], swiftSettings: swift),
-        .testTarget(name: "ReportingTests", dependencies: ["EventModel", "Reporting"], swiftSettings: swift),
+        .testTarget(
+            name: "EvidenceTests",
+            dependencies: [
+                "EventModel", "LinuxSystem", "ContainerInventory", "CLinux", "Evidence",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: swift),
+        .testTarget(
+            name: "ResponderTests",
+            dependencies: [
+                "EventModel", "LinuxSystem", "ContainerInventory", "Responder",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: swift),
+        .testTarget(
+            name: "ReportingTests", dependencies: ["EventModel", "Reporting"], exclude: ["Fixtures"],
+            swiftSettings: swift),
         // Runs the built program: no target of it is linked in.
         .testTarget(name: "NodeAgentTests", dependencies: ["CLinux", "LinuxSystem"], swiftSettings: swift),
     ]

@@ -1,7 +1,7 @@
 #!/bin/bash
 # fuzz.sh - fuzz the parsers of hostile bytes, each for FUZZ_SECONDS (default 60), from the seeds in Fuzz/corpus. No root.
 #
-# usage: fuzz.sh [audit|rules]...      (default all)
+# usage: fuzz.sh [audit|journal|manifest|metrics|redaction|rules]...      (default all)
 #
 # Built with libFuzzer and AddressSanitizer in .build-fuzz, module by module: SwiftPM would link programs without a main. What a run
 # finds in coverage stays in .build-fuzz/corpus and is read again by the next one. Exit status 1 on a crash or an input that takes
@@ -55,6 +55,34 @@ build_audit() {
     program audit Fuzz/AuditRecord.swift "$out/KernelEvents.o" "$out/EventModel.o"
 }
 
+build_manifest() {
+    module EventModel "" "${options[@]}" -- Sources/EventModel/*.swift
+    # of Evidence what reads a manifest: it needs no library but FoundationEssentials
+    module Evidence EventModel "${options[@]}" -- Sources/Evidence/{Artifact,ArtifactStatus,EscapedName,ManifestReader,ManifestRow}.swift
+    program manifest Fuzz/ManifestRow.swift "$out/Evidence.o" "$out/EventModel.o"
+}
+
+build_journal() {
+    module EventModel "" "${options[@]}" -- Sources/EventModel/*.swift
+    # of Responder what reads bytes: it needs nothing but EventModel
+    module Responder EventModel "${options[@]}" -- Sources/Responder/{JournalRecord,ResponseAction}.swift
+    program journal Fuzz/Journal.swift "$out/Responder.o" "$out/EventModel.o"
+}
+
+build_metrics() {
+    # of Reporting what reads frames and writes the page: it needs no other module
+    module Reporting "" "${options[@]}" -- Sources/Reporting/{DeliveryFrame,MetricFamily,MetricsSnapshot,MetricsSnapshot+Encoding,MetricsPage}.swift
+    program metrics Fuzz/MetricsFrame.swift "$out/Reporting.o"
+}
+
+build_redaction() {
+    local sources=Sources/Evidence/Collection
+    # of Evidence what stands between secrets and an archive, and parsers of what a container shapes; without a crypto library
+    module EvidenceRedaction "" "${options[@]}" -- Sources/Evidence/EscapedName.swift Fuzz/stand-in/KeyedHash.swift \
+        "$sources"/{Hexadecimal,RedactedEnvironment,RedactedJSON,RedactedPasswords,SecretFile,OverlayOptions,SocketRecord}.swift
+    program redaction Fuzz/Redaction.swift "$out/EvidenceRedaction.o"
+}
+
 build_rules() {
     [ -d "$yams" ] || "$swift" package resolve
     if newer "$out/CYaml.a" "$yams"/CYaml/src/*.c; then
@@ -93,11 +121,11 @@ run() {
         }' "$log"
 }
 
-[ $# -gt 0 ] || set -- audit rules
+[ $# -gt 0 ] || set -- audit journal manifest metrics redaction rules
 failed=0
 for name in "$@"; do
     case $name in
-        audit|rules) "build_$name"; run "$name" || failed=1 ;;
+        audit|journal|manifest|metrics|redaction|rules) "build_$name"; run "$name" || failed=1 ;;
         *) echo "fuzz.sh: unknown parser '$name'" >&2; exit 64 ;;
     esac
 done

@@ -103,26 +103,32 @@ package struct CgroupTree: Sendable, Equatable {
         return !name.hasSuffix(".service") && !name.hasSuffix(".slice") && !name.hasSuffix(".scope")
     }
 
-    /// Thread groups in a cgroup and in those below it, at most `limit`.
+    /// Thread groups in a cgroup and in those below it, at most `limit`, from the first hierarchy that has some.
     package func processes(in path: String, limit: Int = 4096) -> [Int32] {
-        var pids: [Int32] = []
         for hierarchy in principal {
-            var waiting = [path]
-            var visited = 0
-            while let next = waiting.popLast(), pids.count < limit, visited < 1024 {
-                visited += 1
-                let directory = hierarchy.mountPoint + next
-                guard let bytes = try? readFile("\(directory)/cgroup.procs", limit: 1 << 20) else { continue }
-                let text = String(decoding: bytes, as: UTF8.self)
-                pids += text.split(separator: "\n").compactMap { Int32($0) }
-                for name in (try? directoryEntries(directory)) ?? [] where !Self.isControlFile(name) {
-                    let child = "\(next)/\(name)"
-                    if (try? FileStatus.of(hierarchy.mountPoint + child, following: false))?.isDirectory == true {
-                        waiting.append(child)
-                    }
+            let pids = processes(in: path, of: hierarchy, limit: limit)
+            if !pids.isEmpty { return pids }
+        }
+        return []
+    }
+
+    /// The same of one hierarchy.
+    func processes(in path: String, of hierarchy: Hierarchy, limit: Int) -> [Int32] {
+        var pids: [Int32] = []
+        var waiting = [path]
+        var visited = 0
+        while let next = waiting.popLast(), pids.count < limit, visited < 1024 {
+            visited += 1
+            let directory = hierarchy.mountPoint + next
+            guard let bytes = try? readFile("\(directory)/cgroup.procs", limit: 1 << 20) else { continue }
+            let text = String(decoding: bytes, as: UTF8.self)
+            pids += text.split(separator: "\n").compactMap { Int32($0) }
+            for name in (try? directoryEntries(directory)) ?? [] where !Self.isControlFile(name) {
+                let child = "\(next)/\(name)"
+                if (try? FileStatus.of(hierarchy.mountPoint + child, following: false))?.isDirectory == true {
+                    waiting.append(child)
                 }
             }
-            if !pids.isEmpty { break }
         }
         return Array(pids.prefix(limit))
     }

@@ -50,7 +50,7 @@ package struct ContainerReader: Sendable {
     }
 
     /// Directories with one entry a container, and whose they are.
-    private func stateDirectories() -> [(String, ContainerRuntime)] {
+    func stateDirectories() -> [(String, ContainerRuntime)] {
         var directories: [(String, ContainerRuntime)] = [("/run/runc", .runc), ("/run/crun", .crun)]
         for parent in ["/run/containerd/runc", "/run/k3s/containerd/runc"] {
             for namespace in (try? directoryEntries(root + parent)) ?? [] {
@@ -68,6 +68,8 @@ package struct ContainerReader: Sendable {
     /// What is known of a container now. Missing files leave their part empty; `isPrivileged` stays nil only when neither
     /// files nor kernel could be asked.
     package func describe(_ discovery: ContainerDiscovery) -> Container {
+        var discovery = discovery
+        if discovery.arguments == nil { discovery.arguments = parentArguments(discovery) }
         var container = Container(
             id: discovery.id, runtime: discovery.runtime, cgroupPath: discovery.cgroupPath,
             firstSeen: discovery.firstSeen)
@@ -89,6 +91,7 @@ package struct ContainerReader: Sendable {
         if container.name == nil, let name = nameByDefault(container) { container.name = name }
         describeKernelView(&container, &facts, configuration: found?.configuration)
         (container.isPrivileged, container.privilegeReasons) = facts.verdict
+        container.cgroup = tree.isolationCgroup(of: container, proc: proc)
         return container
     }
 
@@ -99,7 +102,7 @@ package struct ContainerReader: Sendable {
 
     // MARK: Runtime state
 
-    private struct State {
+    struct State {
         var runtime: ContainerRuntime
         var process: ProcessKey?
         var bundle: String?
@@ -107,7 +110,7 @@ package struct ContainerReader: Sendable {
         var cgroupPaths: [String]
     }
 
-    private func findState(_ discovery: ContainerDiscovery) -> State? {
+    func findState(_ discovery: ContainerDiscovery) -> State? {
         var directories: [String] = []
         if let given = discovery.arguments?.root { directories.append(given) }
         directories += stateDirectories().map(\.0)
@@ -138,6 +141,17 @@ package struct ContainerReader: Sendable {
         return ProcessKey(pid: pid, startTime: stat.startTime)
     }
 
+    /// A runtime in the foreground is the parent of the container's first process: where its exec was missed, its command
+    /// line still says where the state and the bundle lie.
+    func parentArguments(_ discovery: ContainerDiscovery) -> RuntimeArguments? {
+        guard let parent = findInit(discovery).flatMap({ try? proc.stat($0.pid).parentPID }),
+            let executable = try? proc.executable(parent), host.runtimeBinaries.contains(executable),
+            let arguments = (try? proc.commandLine(parent)).flatMap(RuntimeArguments.parse),
+            arguments.id == discovery.id
+        else { return nil }
+        return arguments
+    }
+
     /// Without a state file: the process of the cgroup that has pid 1 in a namespace of its own.
     private func findInit(_ discovery: ContainerDiscovery) -> ProcessKey? {
         var candidates = discovery.pid > 0 ? [discovery.pid] : []
@@ -154,7 +168,7 @@ package struct ContainerReader: Sendable {
 
     // MARK: Configuration
 
-    private func findConfiguration(
+    func findConfiguration(
         _ discovery: ContainerDiscovery, state: State?
     ) -> (configuration: OCIConfiguration, path: String)? {
         let id = discovery.id.rawValue

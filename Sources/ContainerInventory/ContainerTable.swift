@@ -114,6 +114,7 @@ struct ContainerTable: Sendable {
         container.pod = new.pod ?? old.pod
         container.podNamespace = new.podNamespace ?? old.podNamespace
         container.initProcess = new.initProcess ?? old.initProcess
+        container.cgroup = new.cgroup ?? old.cgroup
         if new.command.isEmpty { container.command = old.command }
         container.pidNamespace = new.pidNamespace ?? old.pidNamespace
         container.mountNamespace = new.mountNamespace ?? old.mountNamespace

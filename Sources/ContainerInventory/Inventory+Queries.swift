@@ -11,6 +11,12 @@ extension Inventory {
         return entry.containerID != nil && entry.setup == nil
     }
 
+    /// The container of a process that is known and is no runtime's set-up.
+    package func containerID(ofProcess pid: Int32) -> ContainerID? {
+        guard let entry = table[pid], entry.setup == nil else { return nil }
+        return entry.containerID
+    }
+
     /// Processes of containers that ended since `time` (CLOCK_MONOTONIC nanoseconds) and whose command line, or that of
     /// the container for its first process, has `words` in it.
     package func ended(since time: UInt64, naming words: String) -> [Int32] {

@@ -1,5 +1,5 @@
 /// Names of the errors that a call ends with, by their numbers (include/uapi/asm-generic/errno.h).
-enum ErrorName {
+package enum ErrorName {
     private static let names: [String] = [
         "", "EPERM", "ENOENT", "ESRCH", "EINTR", "EIO", "ENXIO", "E2BIG", "ENOEXEC", "EBADF", "ECHILD", "EAGAIN",
         "ENOMEM", "EACCES", "EFAULT", "ENOTBLK", "EBUSY", "EEXIST", "EXDEV", "ENODEV", "ENOTDIR", "EISDIR", "EINVAL",
@@ -18,7 +18,7 @@ enum ErrorName {
     ]
 
     /// `EACCES` for -13; nil for a number that is no error of the kernel's.
-    static func name(ofResult result: Int64) -> String? {
+    package static func name(ofResult result: Int64) -> String? {
         guard result < 0, result > -Int64(names.count) else { return nil }
         let name = names[Int(-result)]
         return name.isEmpty ? nil : name

@@ -35,6 +35,9 @@ package struct Container: Sendable, Equatable {
     package var networkNamespace: NamespaceID?
     /// Path of its cgroup below the hierarchy's root, from the host's view.
     package var cgroupPath: String
+    /// Its cgroup directory in the hierarchy in which it can be stopped, as it was when the container was described: a
+    /// cgroup that is removed and made again under the same name is another one. Nil while it is not known.
+    package var cgroup: CgroupID?
     /// Nanoseconds since the epoch at which the agent first saw it.
     package var firstSeen: UInt64
 

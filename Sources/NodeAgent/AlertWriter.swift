@@ -13,11 +13,15 @@ final class AlertWriter: Sendable {
     private let stop: WakeEvent
     private let alerts: Mailbox<Alert>
     private let deliverer: Deliverer?
+    private let counters: AlertCounters
 
-    init(format: AlertFormat, hostname: String, deliverer: Deliverer?) throws(SystemError) {
+    init(
+        format: AlertFormat, hostname: String, deliverer: Deliverer?, counters: AlertCounters
+    ) throws(SystemError) {
         self.format = format
         self.hostname = hostname
         self.deliverer = deliverer
+        self.counters = counters
         isTerminal = isatty(STDOUT_FILENO) == 1
         wake = try WakeEvent()
         stop = try WakeEvent()
@@ -37,7 +41,7 @@ final class AlertWriter: Sendable {
             alerts.take(into: &waiting)
             for alert in waiting {
                 write(alert.line(format, hostname: hostname, colored: isTerminal))
-                AlertCounters.count(alert)
+                counters.count(alert)
                 deliverer?.send(
                     DeliveryFrame(kind: .alert, payload: alert.line(.json, hostname: hostname, colored: false)))
             }

@@ -25,6 +25,18 @@ struct Configuration: Sendable {
         var runtimePaths: [String] = []
     }
 
+    /// The metrics endpoint.
+    struct Metrics: Sendable {
+        var isEnabled = true
+        /// An IPv4 or IPv6 address, without brackets.
+        var address = "127.0.0.1"
+        /// 0: a free one, which is told at the start.
+        var port = 9749
+
+        /// Whether only this host reaches it.
+        var isLoopback: Bool { address.hasPrefix("127.") || address == "::1" }
+    }
+
     struct RuleFile: Sendable {
         /// Relative to the working directory, or absolute.
         var path: String
@@ -32,25 +44,62 @@ struct Configuration: Sendable {
         var place: ConfigurationPlace
     }
 
+    /// What is done about an alert. Nothing, until the configuration says so.
+    struct Response: Sendable {
+        enum Mode: String, Sendable, CaseIterable {
+            case off
+            /// What would be done is told and not done.
+            case dryRun = "dry-run"
+            case on
+        }
+        enum Action: String, Sendable, CaseIterable { case collect, freeze, kill }
+        struct RuleActions: Sendable {
+            var rule: String
+            var actions: Set<Action>
+            /// Where the configuration names the rule.
+            var place: ConfigurationPlace
+        }
+
+        var mode: Mode = .off
+        var rules: [RuleActions] = []
+        /// After this a frozen container goes on by itself.
+        var freezeSeconds = 900
+    }
+
+    struct Evidence: Sendable {
+        /// Where rules put their tarballs. Nil: `evidence` in the state directory.
+        var directory: String?
+        /// Of one collection: content read, before it is compressed.
+        var maximumSizeMiB = 4096
+        var deadlineSeconds = 120
+    }
+
     /// In the order in which they are loaded.
     var ruleFiles: [RuleFile] = []
     /// Control socket, lock and the audit settings as found. Nil: systemd's `RUNTIME_DIRECTORY`, else /run/nodeagent.
     var runtimeDirectory: String?
+    /// What outlives a boot: evidence. Nil: systemd's `STATE_DIRECTORY`, else /var/lib/nodeagent.
+    var stateDirectory: String?
     var output = Output()
     var audit = Audit()
     var watchesFiles = true
     var connector = Connector()
     var containers = Containers()
+    var response = Response()
+    var evidence = Evidence()
+    var metrics = Metrics()
 
     /// Where the agent keeps its socket and its state while it runs.
     func resolvedRuntimeDirectory(_ environment: [String: String]) -> String {
-        if let runtimeDirectory { return runtimeDirectory }
-        // systemd gives a colon-separated list when a unit names several.
-        if let list = environment["RUNTIME_DIRECTORY"], let first = list.split(separator: ":").first {
-            return String(first)
-        }
-        return "/run/nodeagent"
+        runtimeDirectory ?? Self.first(environment["RUNTIME_DIRECTORY"]) ?? "/run/nodeagent"
     }
+
+    func resolvedStateDirectory(_ environment: [String: String]) -> String {
+        stateDirectory ?? Self.first(environment["STATE_DIRECTORY"]) ?? "/var/lib/nodeagent"
+    }
+
+    /// systemd gives a colon-separated list when a unit names several.
+    private static func first(_ list: String?) -> String? { list?.split(separator: ":").first.map(String.init) }
 }
 
 /// How many records a second our rules may add to what others (auditd, journald) have to store.

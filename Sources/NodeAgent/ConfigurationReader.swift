@@ -1,3 +1,4 @@
+import Glibc
 import KernelEvents
 import LinuxSystem
 import Reporting
@@ -47,6 +48,8 @@ struct ConfigurationReader {
                 configuration.ruleFiles = try ruleFiles(node)
             case "runtime_directory":
                 configuration.runtimeDirectory = path(try string(node))
+            case "state_directory":
+                configuration.stateDirectory = path(try string(node))
             case "output":
                 try section(node, "output") { (key, node) throws(ConfigurationError) in
                     guard key == "format" else { return false }
@@ -71,6 +74,20 @@ struct ConfigurationReader {
                 try section(node, "containers") { (key, node) throws(ConfigurationError) in
                     guard key == "runtime_paths" else { return false }
                     configuration.containers.runtimePaths = try strings(node)
+                    return true
+                }
+            case "metrics":
+                try metrics(node, &configuration.metrics)
+            case "response":
+                try response(node, &configuration.response)
+            case "evidence":
+                try section(node, "evidence") { (key, node) throws(ConfigurationError) in
+                    switch key {
+                    case "directory": configuration.evidence.directory = path(try string(node))
+                    case "max_size_mib": configuration.evidence.maximumSizeMiB = try integer(node, 1...1_048_576)
+                    case "deadline_seconds": configuration.evidence.deadlineSeconds = try integer(node, 1...3600)
+                    default: return false
+                    }
                     return true
                 }
             default:
@@ -106,6 +123,59 @@ struct ConfigurationReader {
         }
     }
 
+    private func metrics(_ node: Node, _ metrics: inout Configuration.Metrics) throws(ConfigurationError) {
+        try section(node, "metrics") { (key, node) throws(ConfigurationError) in
+            switch key {
+            case "enabled": metrics.isEnabled = try boolean(node)
+            case "address": metrics.address = try address(node)
+            case "port": metrics.port = try integer(node, 0...65535)
+            default: return false
+            }
+            return true
+        }
+    }
+
+    private func response(
+        _ node: Node, _ response: inout Configuration.Response
+    ) throws(ConfigurationError) {
+        try section(node, "response") { (key, node) throws(ConfigurationError) in
+            switch key {
+            case "mode":
+                response.mode = try choice(node)
+            case "freeze_seconds":
+                response.freezeSeconds = try integer(node, 1...86_400)
+            case "rules":
+                guard let sequence = node.sequence else { throw error(node, "expected a list") }
+                for element in sequence { response.rules.append(try ruleActions(element)) }
+            default:
+                return false
+            }
+            return true
+        }
+    }
+
+    private func ruleActions(_ node: Node) throws(ConfigurationError) -> Configuration.Response.RuleActions {
+        var rule: Node?
+        var actions: Set<Configuration.Response.Action> = []
+        try section(node, "a rule's response") { (key, node) throws(ConfigurationError) in
+            switch key {
+            case "rule":
+                rule = node
+            case "actions":
+                guard let sequence = node.sequence else { throw error(node, "expected a list") }
+                for element in sequence { actions.insert(try choice(element)) }
+            default:
+                return false
+            }
+            return true
+        }
+        guard let rule else { throw error(node, "'rule' is missing; expected the name of a rule") }
+        guard !actions.isEmpty else {
+            throw error(node, "'actions' is missing or empty; expected collect, freeze, kill")
+        }
+        return Configuration.Response.RuleActions(rule: try string(rule), actions: actions, place: place(of: rule))
+    }
+
     // MARK: Values
 
     /// Goes through a mapping; `take` returns false for a key it does not know.
@@ -125,6 +195,16 @@ struct ConfigurationReader {
         guard let text = node.scalar?.string, !text.isEmpty else { throw error(node, "expected a text") }
         // A path ends at a NUL for the kernel.
         guard !text.utf8.contains(0) else { throw error(node, "expected a text without NUL") }
+        return text
+    }
+
+    /// An IP address and no name: what a name stands for may change, and asking for it takes a network.
+    private func address(_ node: Node) throws(ConfigurationError) -> String {
+        let text = try string(node)
+        var parsed = in6_addr()
+        guard unsafe inet_pton(AF_INET, text, &parsed) == 1 || inet_pton(AF_INET6, text, &parsed) == 1 else {
+            throw error(node, "expected an IPv4 or IPv6 address")
+        }
         return text
     }
 

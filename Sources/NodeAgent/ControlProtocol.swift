@@ -1,5 +1,46 @@
 import EventModel
 import FoundationEssentials
+import Responder
+
+/// One request line on the control socket.
+struct ControlRequest: Codable, Sendable {
+    enum Command: String, Codable, Sendable {
+        case inventory, status
+        /// Freeze `container`.
+        case isolate
+        /// Let `container` go on; without one, each that the agent froze.
+        case release
+        /// What `container` did lately, for evidence.
+        case history
+    }
+    var version = 1
+    var command: Command
+    /// Its whole id, the beginning of one, or its name.
+    var container: String?
+}
+
+/// One response line. `error` is set when the request could not be served.
+struct ControlResponse: Codable, Sendable {
+    var version = 1
+    var agent: AgentListing?
+    var containers: [ContainerListing]?
+    var status: [String: UInt64]?
+    var frozen: [FrozenListing]?
+    var actions: [ActionListing]?
+    /// JSON lines.
+    var history: String?
+    var error: String?
+}
+
+/// The agent that answers.
+struct AgentListing: Codable, Sendable {
+    var version: String
+    var pid: Int32
+    /// The response's mode.
+    var response: String
+    /// Seconds since it was ready.
+    var uptime: UInt64
+}
 
 /// What `nodeagent inventory` prints and the control socket carries for one container. The keys are a contract.
 struct ContainerListing: Codable, Sendable {
@@ -37,17 +78,41 @@ struct ContainerListing: Codable, Sendable {
     }
 }
 
-/// One request line on the control socket.
-struct ControlRequest: Codable, Sendable {
-    enum Command: String, Codable, Sendable { case inventory, status }
-    var version = 1
-    var command: Command
+/// A container that stands still by our doing.
+struct FrozenListing: Codable, Sendable {
+    var id: String
+    var name: String?
+    /// `rule` or `operator`.
+    var origin: String
+    /// Until it goes on by itself; nil: it does not.
+    var secondsLeft: UInt64?
 }
 
-/// One response line. `error` is set when the request could not be served.
-struct ControlResponse: Codable, Sendable {
-    var version = 1
-    var containers: [ContainerListing]?
-    var status: [String: UInt64]?
-    var error: String?
+/// One action and how it ended.
+struct ActionListing: Codable, Sendable {
+    var id: String
+    var name: String?
+    /// collect, freeze, kill, release
+    var action: String
+    var origin: String
+    /// done, partial, unchanged, refused, failed, dry_run
+    var result: String
+    var reason: String?
+    /// Wall time at which it was asked for, RFC 3339.
+    var time: String
+    /// From being asked for to its end, milliseconds.
+    var milliseconds: Double
+}
+
+extension ActionListing {
+    init(_ record: ActionRecord, name: String?) {
+        id = record.container.rawValue
+        self.name = name
+        action = record.action.rawValue
+        origin = record.origin.text
+        result = record.outcome.name
+        reason = record.outcome.reason
+        time = Timestamp(record.requested).rfc3339
+        milliseconds = record.ended > record.requested ? Double((record.ended - record.requested) / 1000) / 1000 : 0
+    }
 }

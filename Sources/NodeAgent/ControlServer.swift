@@ -12,18 +12,21 @@ final class ControlServer: Sendable {
     private let path: String
     private let stop: WakeEvent
     private let containers = Mutex<[Container]>([])
-    private let status: @Sendable () -> [String: UInt64]
+    private let handler: @Sendable (ControlRequest) -> ControlResponse
 
     private static let requestLimit = 4096
 
-    init(path: String, status: @escaping @Sendable () -> [String: UInt64]) throws(SystemError) {
+    /// - Parameter handler: answers all commands but `inventory`, on the server's thread.
+    init(path: String, handler: @escaping @Sendable (ControlRequest) -> ControlResponse) throws(SystemError) {
         self.path = path
-        self.status = status
+        self.handler = handler
         socket = OwnedDescriptor(adopting: try unsafe checked(na_listen_unix(path), "bind", path))
         stop = try WakeEvent()
     }
 
     func publish(_ containers: [Container]) { self.containers.withLock { $0 = containers } }
+    /// The containers that live, as last told.
+    var published: [Container] { containers.withLock { $0 } }
     func requestStop() { stop.signal() }
 
     func run() {
@@ -64,23 +67,21 @@ final class ControlServer: Sendable {
         guard request.version == 1 else {
             return ControlResponse(error: "version \(request.version) is not served; this agent speaks version 1")
         }
-        switch request.command {
-        case .inventory:
+        guard request.command != .inventory else {
             return ControlResponse(containers: containers.withLock { $0.map(ContainerListing.init) })
-        case .status:
-            return ControlResponse(status: status())
         }
+        return handler(request)
     }
 }
 
 /// The other side: asks a running agent.
 enum ControlClient {
     /// Nil when no agent listens at `path`.
-    static func ask(_ command: ControlRequest.Command, at path: String) throws -> ControlResponse? {
+    static func ask(_ request: ControlRequest, at path: String) throws -> ControlResponse? {
         let descriptor = unsafe na_connect_unix(path)
         guard descriptor >= 0 else { return nil }
         let socket = OwnedDescriptor(adopting: descriptor)
-        var line = try JSONEncoder().encode(ControlRequest(command: command))
+        var line = try JSONEncoder().encode(request)
         line.append(UInt8(ascii: "\n"))
         try socket.writeAll(Array(line))
         return try JSONDecoder().decode(ControlResponse.self, from: Data(socket.readAll(limit: 64 << 20)))

@@ -2,10 +2,11 @@ import ArgumentParser
 import CLinux
 import EventModel
 import Glibc
+import LinuxSystem
 import Reporting
 
-/// The process that will face the network: takes framed events from the sensor, with an identity of its own and no
-/// capability. So far it checks and counts them.
+/// The process that faces the network: takes frames from the sensor, with an identity of its own and no capability, and
+/// serves the metrics. Alerts it checks and counts so far.
 struct DeliverCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "deliver",
@@ -13,10 +14,19 @@ struct DeliverCommand: ParsableCommand {
         shouldDisplay: false
     )
 
+    @Option(name: .customLong("metrics-address")) var metricsAddress: String?
+    @Option(name: .customLong("metrics-port")) var metricsPort: UInt16 = 0
+
     /// nobody, until the package brings a user of its own.
     private static let user: uid_t = 65534
     /// The sensor's end of the pair.
     private static let socket: CInt = 3
+
+    /// How the sensor tells it of the endpoint; without an address there is none.
+    static func options(_ metrics: Configuration.Metrics) -> [String] {
+        guard metrics.isEnabled else { return [] }
+        return ["--metrics-address", metrics.address, "--metrics-port", String(metrics.port)]
+    }
 
     func run() throws {
         var type: CInt = 0
@@ -35,18 +45,58 @@ struct DeliverCommand: ParsableCommand {
         _ = na_die_with_parent(parent, SIGTERM)
         // The sensor says when it is over; a Ctrl-C in its terminal is not for this process.
         signal(SIGINT, SIG_IGN)
+        signal(SIGPIPE, SIG_IGN)
+        // Up to here this thread is the only one: what is started below can have no right that it has not.
+        let endpoint = MetricsEndpoint()
+        let receiver = try NamedThread("receive") { Self.receive(endpoint) }
+        if let metricsAddress {
+            let server = MetricsServer(
+                address: metricsAddress, port: Int(metricsPort),
+                answer: { method, path in
+                    endpoint.answer(method: method, path: path, now: monotonicNanoseconds())
+                },
+                report: { Self.tell($0, metricsAddress, metricsPort) })
+            Task.detached { await server.run() }
+        }
+        receiver.join()
+        // Not through the end of main: nothing waits for the connections that there are.
+        _exit(ExitStatus.done.rawValue)
+    }
+
+    /// Until the sensor ends, or says that it will.
+    private static func receive(_ endpoint: MetricsEndpoint) {
         var alerts: UInt64 = 0
         var invalid: UInt64 = 0
         var buffer = [UInt8](repeating: 0, count: DeliveryFrame.limit)
         while true {
-            let count = unsafe recv(Self.socket, &buffer, buffer.count, 0)
+            let count = unsafe recv(socket, &buffer, buffer.count, 0)
             if count < 0 && errno == EINTR { continue }
             guard count > 0 else { return }
-            switch DeliveryFrame(buffer[..<count])?.kind {
+            let frame = DeliveryFrame(buffer[..<count])
+            switch frame?.kind {
             case .alert: alerts += 1
             case .end: return
+            case .metrics:
+                if let snapshot = frame.flatMap({ MetricsSnapshot($0.payload) }) {
+                    endpoint.receive(snapshot, now: monotonicNanoseconds())
+                } else {
+                    invalid += 1
+                }
             case nil: invalid += 1
             }
+        }
+    }
+
+    /// On standard error, which is the sensor's.
+    private static func tell(_ report: MetricsServer.Report, _ address: String, _ port: UInt16) {
+        let host = address.contains(":") ? "[\(address)]" : address
+        switch report {
+        case .listening(let port):
+            writeError("nodeagent: metrics at http://\(host):\(port)/metrics\n")
+        case .failed(let reason):
+            writeError(
+                "nodeagent: no metrics: cannot listen on \(host):\(port): \(reason); free the port or set metrics.port "
+                    + "(metrics.enabled: false does without); it is tried again every 10 s\n")
         }
     }
 }

@@ -21,18 +21,23 @@ final class Deliverer: Sendable {
 
     private let state = Mutex(State())
     private let executable: String
+    /// Behind `nodeagent deliver`.
+    private let options: [String]
 
     private static let backlogLimit = 1024
     /// A child that dies at once is not started more often than this.
     private static let shortestLife: UInt64 = 1_000_000_000
 
-    init(executable: String) { self.executable = executable }
+    init(executable: String, options: [String] = []) {
+        self.executable = executable
+        self.options = options
+    }
 
     var restartCount: Int { state.withLock { $0.restarts } }
     var droppedCount: UInt64 { state.withLock { $0.dropped } }
     var pid: pid_t? { state.withLock { $0.child?.pid } }
 
-    func start() { state.withLock { Self.start(&$0, executable) } }
+    func start() { state.withLock { start(&$0) } }
 
     func send(_ frame: DeliveryFrame) {
         state.withLock { state in
@@ -42,6 +47,15 @@ final class Deliverer: Sendable {
             }
             state.backlog.append(frame)
             Self.flush(&state)
+        }
+    }
+
+    /// Sends a frame that is worth nothing once the next one is there: behind frames that wait it is dropped, uncounted.
+    func sendNow(_ frame: DeliveryFrame) {
+        state.withLock { state in
+            Self.flush(&state)
+            guard state.backlog.isEmpty, let child = state.child else { return }
+            Self.write(frame, to: child.socket)
         }
     }
 
@@ -59,7 +73,7 @@ final class Deliverer: Sendable {
                 state.restarts += 1
                 guard monotonicNanoseconds() > child.startedAt + Self.shortestLife else { return }
             }
-            Self.start(&state, executable)
+            start(&state)
             Self.flush(&state)
         }
     }
@@ -85,10 +99,10 @@ final class Deliverer: Sendable {
         }
     }
 
-    private static func start(_ state: inout State, _ executable: String) {
+    private func start(_ state: inout State) {
         var pair: [CInt] = [-1, -1]
         guard unsafe na_socket_pair(&pair) == 0 else { return }
-        let arguments: [String] = ["nodeagent", "deliver"]
+        let arguments: [String] = ["nodeagent", "deliver"] + options
         var pointers = unsafe arguments.map { unsafe strdup($0) }
         unsafe pointers.append(nil)
         defer { unsafe pointers.forEach { unsafe free($0) } }

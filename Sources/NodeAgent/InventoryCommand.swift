@@ -1,5 +1,4 @@
 import ArgumentParser
-import ContainerInventory
 import EventModel
 import FoundationEssentials
 import Glibc
@@ -19,7 +18,7 @@ struct InventoryCommand: ParsableCommand {
     func run() throws {
         let directory = runtimeDirectory ?? Configuration().resolvedRuntimeDirectory(environment())
         let listings: [ContainerListing]
-        if let response = try? ControlClient.ask(.inventory, at: directory + "/control.sock") {
+        if let response = try? ControlClient.ask(ControlRequest(command: .inventory), at: directory + "/control.sock") {
             guard let containers = response.containers else {
                 CommandFailure(
                     .failed, "the agent did not answer: \(response.error ?? "no containers in its response")"
@@ -30,7 +29,7 @@ struct InventoryCommand: ParsableCommand {
             guard getuid() == 0 else {
                 CommandFailure(.missingRight, "inventory needs root: it reads /proc and the runtimes' own files").exit()
             }
-            listings = try Self.readNow().map(ContainerListing.init)
+            listings = try HostInventory.read().containers.map(ContainerListing.init)
         }
         switch output {
         case .json:
@@ -40,20 +39,6 @@ struct InventoryCommand: ParsableCommand {
         case .table:
             print(Self.table(listings), terminator: "")
         }
-    }
-
-    /// The same inventory without a running agent: /proc once, then the runtimes' files.
-    private static func readNow() throws -> [Container] {
-        let proc = ProcFilesystem()
-        let host = try HostIdentity.read(proc: proc, runtimePaths: [])
-        let processes = ProcessReader(proc: proc)
-        var inventory = Inventory(host: host, reader: processes)
-        let now = monotonicNanoseconds()
-        let reader = ContainerReader(proc: proc, host: host)
-        inventory.load(try processes.readAll(), now: now)
-        inventory.add(reader.scan(), now: now)
-        for discovery in inventory.takeDiscoveries() { inventory.set(reader.describe(discovery), now: now) }
-        return inventory.containers
     }
 
     /// Columns as wide as their widest value; ids cut to twelve digits as engines show them.
@@ -79,14 +64,11 @@ struct InventoryCommand: ParsableCommand {
             return line + "\n"
         }.joined()
     }
-
-    /// A name may hold what a terminal takes for a command.
-    private static func printable(_ text: String) -> String {
-        String(
-            String.UnicodeScalarView(
-                text.unicodeScalars.map { $0.value < 0x20 || (0x7f...0x9f).contains($0.value) ? "?" : $0 }))
-    }
 }
 
-/// The process' environment.
-func environment() -> [String: String] { ProcessInfo.processInfo.environment }
+/// A name may hold what a terminal takes for a command.
+func printable(_ text: String) -> String {
+    String(
+        String.UnicodeScalarView(
+            text.unicodeScalars.map { $0.value < 0x20 || (0x7f...0x9f).contains($0.value) ? "?" : $0 }))
+}

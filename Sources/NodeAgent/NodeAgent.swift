@@ -1,5 +1,6 @@
 import ArgumentParser
 import EventModel
+import FoundationEssentials
 import Glibc
 import SystemPackage
 
@@ -14,9 +15,12 @@ struct NodeAgent: ParsableCommand {
 
     static let configuration = CommandConfiguration(
         commandName: "nodeagent",
-        abstract: "Notices container escapes on this host, from user space alone.",
+        abstract: "Notices container escapes on this host, stops them and keeps the evidence, from user space alone.",
         version: "nodeagent \(version)",
-        subcommands: [RunCommand.self, InventoryCommand.self, DeliverCommand.self]
+        subcommands: [
+            RunCommand.self, StatusCommand.self, InventoryCommand.self, IsolateCommand.self, ReleaseCommand.self,
+            CollectCommand.self, VerifyCommand.self, DeliverCommand.self,
+        ]
     )
 }
 
@@ -45,3 +49,13 @@ func writeError(_ text: String) {
 
 /// The text of an errno.
 func errorText(_ error: CInt) -> String { Errno(rawValue: error).description }
+
+/// The process' environment.
+func environment() -> [String: String] { ProcessInfo.processInfo.environment }
+
+/// The host's name as Falco prints it.
+func hostname() -> String {
+    var buffer = [CChar](repeating: 0, count: 256)
+    guard unsafe gethostname(&buffer, buffer.count - 1) == 0 else { return "localhost" }
+    return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+}

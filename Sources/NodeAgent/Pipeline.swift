@@ -39,6 +39,8 @@ final class Pipeline: @unchecked Sendable {
         var requestWatermark: @Sendable () -> Void
         /// CLOCK_MONOTONIC up to which process events have been handed in.
         var watermark: @Sendable () -> UInt64
+        /// An alert of a rule that something is to be done about.
+        var respond: @Sendable (ResponseRequest) -> Void
         /// The containers that live, after each change.
         var published: @Sendable ([Container]) -> Void
     }
@@ -52,6 +54,9 @@ final class Pipeline: @unchecked Sendable {
     }
 
     private let rules: RuleSet
+    /// What is to be done about a rule's alerts, by the rule's place in `rules`.
+    private let actions: [Int: Set<Configuration.Response.Action>]
+    private let history: EventHistory
     /// Files of /proc that rules name, `1/environ`.
     private let procfsEntries: Set<String>
     private let audit: AuditReader?
@@ -93,10 +98,13 @@ final class Pipeline: @unchecked Sendable {
     private static let turn = 256
 
     init(
-        rules: RuleSet, inventory: Inventory, audit: AuditReader?, watched: [AuditNormalizer.WatchedObject],
+        rules: RuleSet, actions: [Int: Set<Configuration.Response.Action>], history: EventHistory,
+        inventory: Inventory, audit: AuditReader?, watched: [AuditNormalizer.WatchedObject],
         inputs: Inputs, outputs: Outputs, wake: WakeEvent, statistics: PipelineStatistics
     ) throws(AuditAssemblerError) {
         self.rules = rules
+        self.actions = actions
+        self.history = history
         self.inventory = inventory
         self.audit = audit
         procfsEntries = rules.markPlan.procfs
@@ -141,8 +149,12 @@ final class Pipeline: @unchecked Sendable {
             switch change {
             case .fork(let child, _):
                 if inventory.isContainerSetup(child) { outputs.mark(.setup(pid: child)) }
-            case .exec(let pid, _, _):
-                if inventory.isContainerSetup(pid) { outputs.mark(.setup(pid: pid)) }
+            case .exec(let pid, let facts, _):
+                if inventory.isContainerSetup(pid) {
+                    outputs.mark(.setup(pid: pid))
+                } else if let facts, let container = inventory.containerID(ofProcess: pid) {
+                    history.add(exec: facts, in: container, time: realtimeNanoseconds())
+                }
             case .exit:
                 break
             }
@@ -303,6 +315,7 @@ final class Pipeline: @unchecked Sendable {
             return false
         }
         if !isLast, attribution.certainty == .unknown { return false }
+        statistics.count(attribution)
         if candidate.lacksName {
             judgeNameless(candidate.event, attribution)
         } else {
@@ -337,6 +350,7 @@ final class Pipeline: @unchecked Sendable {
                 named.name = named.append("/proc/" + entry)
                 var attribution = inventory.attribute(named, now: now)
                 attribution.certainty = .ambiguous("its process was gone, and its command line names the file")
+                statistics.count(attribution)
                 rules.candidates(for: named, into: &matched)
                 emit(named, matched, attribution)
                 isFound = true
@@ -348,9 +362,23 @@ final class Pipeline: @unchecked Sendable {
     private func emit(_ event: KernelEvent, _ candidates: [Int], _ attribution: Attribution) {
         for rule in rules.matches(for: event, attribution: attribution, candidates: candidates) {
             guard repeats.admit(rule: rules.rules[rule].name, event: event, attribution: attribution) != nil
-            else { continue }
+            else {
+                statistics.repeats.wrappingAdd(1, ordering: .relaxed)
+                continue
+            }
             statistics.alerts.wrappingAdd(1, ordering: .relaxed)
-            outputs.alert(rules.alert(rule: rule, event: event, attribution: attribution))
+            let alert = rules.alert(rule: rule, event: event, attribution: attribution)
+            // Before the alert: it is printed by another thread, and a container that goes on meanwhile does more harm.
+            if let actions = actions[rule], let container = attribution.container {
+                outputs.respond(
+                    ResponseRequest(
+                        actions: actions, alert: alert, container: container, certainty: attribution.certainty,
+                        eventReceived: event.received))
+            }
+            outputs.alert(alert)
+            if let container = attribution.container { history.add(alert, of: container.id) }
+            // The inventory's own events carry no stamp of the kernel's.
+            if event.source != .inventory { statistics.alerted(of: event.time) }
         }
     }
 

@@ -83,6 +83,7 @@ struct RunCommand: ParsableCommand {
         } catch {
             throw CommandFailure(.invalidConfiguration, "the rules are invalid\n\(error)")
         }
+        let actions = try Self.actions(configuration.response, rules)
         let missing = Right.missing()
         guard missing.isEmpty else {
             let lines = missing.map { "  \($0.name): \($0.loss)" }.joined(separator: "\n")
@@ -92,12 +93,46 @@ struct RunCommand: ParsableCommand {
         if unsafe mkdir(directory, 0o700) != 0 && errno != EEXIST {
             throw CommandFailure(.failed, "cannot make the runtime directory \(directory): \(errorText(errno))")
         }
+        let evidence = try evidenceDirectory(configuration, needed: !actions.isEmpty)
         var log = Logger(label: "nodeagent") { StreamLogHandler.standardError(label: $0) }
         log.logLevel = logLevel
+        if configuration.metrics.isEnabled, !configuration.metrics.isLoopback {
+            log.warning(
+                "metrics are served on \(configuration.metrics.address): whoever reaches it reads which rules and sources this host has; metrics.address: 127.0.0.1 keeps it to the host"
+            )
+        }
         for warning in rules.warnings { log.warning("\(warning.warningDescription)") }
         return Sensor.Setup(
-            configuration: configuration, rules: rules, runtimeDirectory: directory,
-            format: output ?? configuration.output.format, executable: try readLink("/proc/self/exe"), log: log)
+            configuration: configuration, rules: rules, runtimeDirectory: directory, evidenceDirectory: evidence,
+            actions: actions, format: output ?? configuration.output.format, executable: try readLink("/proc/self/exe"),
+            log: log)
+    }
+
+    /// What is to be done, by the rule's place. A name that no rule has would be an action that never comes.
+    private static func actions(
+        _ response: Configuration.Response, _ rules: RuleSet
+    ) throws -> [Int: Set<Configuration.Response.Action>] {
+        var actions: [Int: Set<Configuration.Response.Action>] = [:]
+        for entry in response.rules {
+            guard let index = rules.rules.firstIndex(where: { $0.name == entry.rule }) else {
+                let error = ConfigurationError(entry.place, "there is no rule '\(entry.rule)' in the loaded files")
+                throw CommandFailure(.invalidConfiguration, "the configuration is invalid\n\(error)")
+            }
+            actions[index, default: []].formUnion(entry.actions)
+        }
+        return response.mode == .off ? [:] : actions
+    }
+
+    private func evidenceDirectory(_ configuration: Configuration, needed: Bool) throws -> String {
+        let state = configuration.resolvedStateDirectory(environment())
+        let directory = configuration.evidence.directory ?? state + "/evidence"
+        guard needed else { return directory }
+        for path in configuration.evidence.directory == nil ? [state, directory] : [directory] {
+            if unsafe mkdir(path, 0o700) != 0 && errno != EEXIST {
+                throw CommandFailure(.failed, "cannot make the directory for evidence, \(path): \(errorText(errno))")
+            }
+        }
+        return directory
     }
 
     /// What is wrong with a rule file as a whole is told where the configuration names it.

@@ -6,7 +6,9 @@ import KernelEvents
 import LinuxSystem
 import Logging
 import Reporting
+import Responder
 import Synchronization
+import SystemPackage
 
 /// The sensor put together: sources, pipeline, workers, each on a named thread; and taken apart again in an order that
 /// puts the host back first.
@@ -16,6 +18,10 @@ final class Sensor: Sendable {
         var configuration: Configuration
         var rules: RuleSet
         var runtimeDirectory: String
+        /// Where rules put evidence.
+        var evidenceDirectory: String
+        /// What is done about a rule's alerts, by the rule's place in `rules`.
+        var actions: [Int: Set<Configuration.Response.Action>]
         var format: AlertFormat
         var executable: String
         var log: Logger
@@ -32,18 +38,39 @@ final class Sensor: Sendable {
     private let containerWorker: ContainerWorker
     private let marks: MarkSupervisor?
     private let control: ControlServer
+    private let responder: ResponseWorker
     private let writer: AlertWriter
     private let deliverer: Deliverer
     private let housekeeper: Housekeeper
     private let threads = Mutex<[ThreadHandle]>([])
     private let statistics: PipelineStatistics
+    private let metrics: MetricsSource
     /// The containers that ran already.
     private let running: [ContainerDiscovery]
 
     /// An optional of something that cannot be copied can only be consumed: the class makes it a reference.
     private final class AuditHolder: Sendable {
         let session: Mutex<AuditSession>
+        private let isRestored = Atomic(false)
+
         init(_ session: consuming sending AuditSession) { self.session = Mutex(session) }
+        // A start that fails later on leaves no rule behind.
+        deinit { restore() }
+
+        func restore() {
+            guard !isRestored.exchange(true, ordering: .relaxed) else { return }
+            session.withLock { $0.restore() }
+        }
+
+        var reading: AuditReading {
+            session.withLock { session in
+                AuditReading(
+                    status: try? session.status(), mode: session.mode, isLocked: session.isLocked, lost: session.lost,
+                    installedRules: session.rules.count)
+            }
+        }
+
+        var standingRules: Int? { session.withLock { session in try? session.ruleCensus().own } }
     }
 
     private final class ThreadHandle: Sendable {
@@ -69,9 +96,13 @@ final class Sensor: Sendable {
                 "no OCI runtime found at the usual places: a runtime that sets a container up is taken for an offender; see containers.runtime_paths"
             )
         }
-        let deliverer = Deliverer(executable: setup.executable)
+        let deliverer = Deliverer(
+            executable: setup.executable, options: DeliverCommand.options(setup.configuration.metrics))
         self.deliverer = deliverer
-        let writer = try AlertWriter(format: setup.format, hostname: hostname(), deliverer: deliverer)
+        let alertCounters = AlertCounters(
+            rules: setup.rules.rules.filter(\.isEnabled).map { (name: $0.name, priority: $0.priority) })
+        let writer = try AlertWriter(
+            format: setup.format, hostname: hostname(), deliverer: deliverer, counters: alertCounters)
         self.writer = writer
 
         let wake = try WakeEvent()
@@ -90,9 +121,11 @@ final class Sensor: Sendable {
             }
         }
         let connector: any ProcessEventSource
+        var coverage = MetricsSource.Coverage()
         do {
             connector = try ConnectorReader(
                 receiveBytes: setup.configuration.connector.receiveBufferMiB << 20, handler: tell)
+            coverage.connector = true
         } catch {
             log.warning(
                 "no process connector (\(error)): /proc is polled instead, and short-lived processes may go unseen")
@@ -118,6 +151,8 @@ final class Sensor: Sendable {
             try session.install(ruleSet.rules, pid: pid)
             for refused in session.refusedRules { log.warning("the kernel refuses an audit rule: \(refused)") }
             log.info("audit: \(session.mode.rawValue), \(session.rules.count) rules")
+            coverage.audit = true
+            if !session.wasEnabled { coverage.auditEnabledAt = UnauditedTasks.ticksSinceBoot() }
             Self.tellCoverage(session, log)
             auditReader = try AuditReader(socket: session.data, consumer: wake)
             audit = AuditHolder(session)
@@ -128,6 +163,9 @@ final class Sensor: Sendable {
 
         if setup.configuration.watchesFiles, !markPlan.isEmpty {
             let features = try FanotifyFeatures.probe()
+            coverage.fanotify = true
+            coverage.pidfd = features.reportsPidfd
+            coverage.descriptorErrors = features.reportsDescriptorErrors
             let group = try FanotifyGroup(features: features)
             let superblocks = MarkedSuperblocks()
             var containerMarks = try ContainerMarks(group: group, superblocks: superblocks, plan: markPlan, proc: proc)
@@ -151,11 +189,36 @@ final class Sensor: Sendable {
         }
         self.containerWorker = containerWorker
 
+        let actionCounters = ActionCounters(
+            actions: ["collect", "freeze", "kill", "release"], results: ["done", "partial", "refused", "failed"],
+            collections: ["done", "partial", "failed"])
+        let history = EventHistory(hostname: hostname())
+        let responder = try Self.responder(setup, host, counters: actionCounters) { writer.send($0) }
+        self.responder = responder
+
         let auditReader = auditReader
         let fanotify = fanotify
         let marks = marks
-        let control = try ControlServer(path: setup.runtimeDirectory + "/control.sock") {
-            Self.status(statistics, auditReader, connector, fanotify, marks, inputs, writer, deliverer)
+        let started = monotonicNanoseconds()
+        let control = try ControlServer(path: setup.runtimeDirectory + "/control.sock") { request in
+            switch request.command {
+            case .isolate, .release:
+                return responder.answer(request)
+            case .history:
+                guard let id = request.container.flatMap({ ContainerID(validating: $0) }) else {
+                    return ControlResponse(error: "the request names no container")
+                }
+                return ControlResponse(history: String(decoding: history.lines(of: id), as: UTF8.self))
+            case .inventory, .status:
+                let actions = responder.status
+                return ControlResponse(
+                    agent: AgentListing(
+                        version: NodeAgent.version, pid: pid, response: setup.configuration.response.mode.rawValue,
+                        uptime: (monotonicNanoseconds() - started) / 1_000_000_000),
+                    status: Self.status(
+                        statistics, auditReader, connector, fanotify, marks, inputs, writer, deliverer),
+                    frozen: actions.frozen, actions: actions.recent)
+            }
         }
         self.control = control
 
@@ -164,14 +227,19 @@ final class Sensor: Sendable {
         inventory.add(containerReader.scan(), now: monotonicNanoseconds())
         running = inventory.takeDiscoveries()
         pipeline = try Pipeline(
-            rules: setup.rules, inventory: inventory, audit: auditReader, watched: ruleSet.watched, inputs: inputs,
+            rules: setup.rules, actions: setup.actions, history: history, inventory: inventory, audit: auditReader,
+            watched: ruleSet.watched, inputs: inputs,
             outputs: Pipeline.Outputs(
                 alert: { writer.send($0) },
                 discovered: { containerWorker.describe($0) },
                 mark: { marks?.send($0) },
                 requestWatermark: { connector.requestWatermark() },
                 watermark: { connector.watermark },
-                published: { control.publish($0) }),
+                respond: { responder.send($0) },
+                published: { containers in
+                    control.publish(containers)
+                    responder.publish(containers)
+                }),
             wake: wake, statistics: statistics)
 
         let tree = CgroupTree(mounts: try proc.mounts(pid))
@@ -182,11 +250,49 @@ final class Sensor: Sendable {
         let housekeeper = housekeeper
         do {
             cgroups = try CgroupWatcher(roots: tree.principal.map(\.mountPoint)) { housekeeper.cgroupsChanged() }
+            coverage.cgroups = true
             log.info("cgroups: watched by \(cgroups?.method.rawValue ?? "-")")
         } catch {
             log.warning("cgroups are not watched, containers are found by their processes alone: \(error)")
             cgroups = nil
         }
+
+        let audit = audit
+        var readAudit: (@Sendable () -> AuditReading)?
+        if let audit { readAudit = { audit.reading } }
+        metrics = MetricsSource(
+            MetricsSource.Parts(
+                statistics: statistics, auditReader: auditReader, connector: connector, fanotify: fanotify,
+                marks: marks, inputs: inputs, alerts: alertCounters, writer: writer, actions: actionCounters,
+                deliverer: deliverer, audit: readAudit,
+                auditRules: { audit?.standingRules },
+                containers: { control.published },
+                isSettled: { containerWorker.isIdle && marks?.isIdle ?? true }),
+            coverage: coverage, rules: setup.rules)
+    }
+
+    private static func responder(
+        _ setup: Setup, _ host: HostIdentity, counters: ActionCounters, tell: @escaping @Sendable (Alert) -> Void
+    ) throws -> ResponseWorker {
+        let journal: ActionJournal
+        do {
+            journal = try ActionJournal(directory: setup.runtimeDirectory, boot: try BootID.current())
+        } catch  where error.errno == .wouldBlock {
+            throw CommandFailure(.refused, "'nodeagent isolate' or 'release' is at work; try again")
+        }
+        let proc = ProcFilesystem()
+        let isolation = Isolation(
+            journal: journal, host: host, binaries: ProtectedBinaries.find(host: host, proc: proc), proc: proc)
+        let evidence = setup.configuration.evidence
+        let collector = CollectorQueue(
+            program: CollectorQueue.Program(
+                executable: setup.executable, directory: setup.evidenceDirectory,
+                runtimeDirectory: setup.runtimeDirectory, maximumSizeMiB: evidence.maximumSizeMiB,
+                deadlineSeconds: evidence.deadlineSeconds),
+            hostname: hostname())
+        return try ResponseWorker(
+            configuration: setup.configuration.response, isolation: isolation, collector: collector, counters: counters,
+            runtimePaths: setup.configuration.containers.runtimePaths, tell: tell)
     }
 
     /// Marks and describes the containers that run already, before the agent calls itself ready. A file system that hangs
@@ -222,6 +328,8 @@ final class Sensor: Sendable {
         try run("inventory") { [containerWorker] in containerWorker.run() }
         try marks?.start()
         greetRunning()
+        responder.recover()
+        try run("responder") { [responder] in responder.run() }
         try run("pipeline") { [pipeline] in pipeline.run() }
         try run("connector", nice: Self.readerNice) { [connector] in connector.run() }
         if let auditReader { try run("audit", nice: Self.readerNice) { auditReader.run() } }
@@ -231,9 +339,11 @@ final class Sensor: Sendable {
         try run("housekeeping") { [self] in
             // Here and not in this function: the child dies with the thread that started it, and the main thread ends early.
             deliverer.start()
+            metrics.send()
             housekeeper.survey()
             housekeeper.run { self.tend() }
         }
+        metrics.armed()
     }
 
     /// The readers look at processes and files that may be gone in a fraction of a millisecond.
@@ -249,6 +359,7 @@ final class Sensor: Sendable {
     /// Once a second, on the housekeeping thread.
     private func tend() {
         deliverer.check()
+        metrics.send()
         marks?.check()
         housekeeper.reconcile(gaps: connector.gapCount)
         housekeeper.followRuntimes(setup.configuration.containers.runtimePaths)
@@ -288,7 +399,7 @@ final class Sensor: Sendable {
 
     /// Puts the host back, then ends the threads. Within a second.
     func stop() {
-        audit?.session.withLock { $0.restore() }
+        audit?.restore()
         housekeeper.requestStop()
         cgroups?.requestStop()
         fanotify?.requestStop()
@@ -298,15 +409,12 @@ final class Sensor: Sendable {
         marks?.requestStop()
         containerWorker.requestStop()
         control.requestStop()
+        responder.requestStop()
+        // The writer's thread, the first, ends last: it tells what the others did at their end.
+        let threads = threads.withLock { $0 }
+        for thread in threads.dropFirst() { thread.join() }
         writer.requestStop()
-        for thread in threads.withLock({ $0 }) { thread.join() }
+        threads.first?.join()
         deliverer.stop()
     }
-}
-
-/// The host's name as Falco prints it.
-private func hostname() -> String {
-    var buffer = [CChar](repeating: 0, count: 256)
-    guard unsafe gethostname(&buffer, buffer.count - 1) == 0 else { return "localhost" }
-    return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
 }

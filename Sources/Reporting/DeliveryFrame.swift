@@ -1,12 +1,13 @@
 /// One message from the sensor to `nodeagent deliver`, over a SOCK_SEQPACKET pair: a datagram is a frame.
 ///
 ///     byte 0   version, 1
-///     byte 1   kind: 1 alert (a JSON line), 2 end (the sensor stops; no more frames)
+///     byte 1   kind: 1 alert (a JSON line), 2 end (the sensor stops; no more frames), 3 metrics (a `MetricsSnapshot`)
 ///     byte 2…  payload
 package struct DeliveryFrame: Equatable, Sendable {
     package enum Kind: UInt8, Sendable {
         case alert = 1
         case end = 2
+        case metrics = 3
     }
 
     package var kind: Kind

@@ -1,27 +1,129 @@
+package import ContainerInventory
 package import EventModel
+package import LinuxSystem
+private import SystemPackage
 
-/// Why an action may not touch a process, whatever a rule says. Actions are off until the configuration switches them on;
-/// this holds for each of them.
-package enum ProtectedProcess: Equatable, Sendable {
+/// What may never be acted on, whoever asks.
+package enum ProtectedProcess: Equatable, Sendable, CustomStringConvertible {
     case initProcess
-    case agentItself
+    case agent
+    case agentAncestor
+    /// An OCI runtime of the host at work.
     case runtime
-    case outsideContainers
+    /// A host's service by its file: an engine, a monitor, a shim, sshd, systemd.
+    case hostService(String)
+    /// In the host's mount namespace, in a cgroup whose name no engine wrote.
+    case hostProcess
+    /// It lives, and the kernel does not let the agent see which file it runs.
+    case unreadable
 
-    /// Nil when the process may be acted on: it is a container's, and not one of the above.
-    ///
-    /// - Parameter agent: pids of the agent's own processes.
-    package init?(_ process: ProcessRecord, agent: Set<Int32>) {
-        if process.key.pid == 1 {
-            self = .initProcess
-        } else if agent.contains(process.key.pid) {
-            self = .agentItself
-        } else if process.isContainerSetup {
-            self = .runtime
-        } else if process.containerID == nil {
-            self = .outsideContainers
-        } else {
-            return nil
+    package var description: String {
+        switch self {
+        case .initProcess: "the host's first process"
+        case .agent: "a process of the agent"
+        case .agentAncestor: "a process that started the agent"
+        case .runtime: "a container runtime of the host"
+        case .hostService(let name): "the host's \(name)"
+        case .hostProcess: "a process of the host"
+        case .unreadable: "a process that cannot be read"
         }
+    }
+}
+
+/// What is read of a process right before an action.
+package struct ScopeProcess: Sendable, Equatable {
+    package var key: ProcessKey
+    /// Nil with `isReadable`: it is on its way out.
+    package var mountNamespace: NamespaceID?
+    package var executable: FileID?
+    package var isReadable: Bool
+
+    package init(
+        key: ProcessKey, mountNamespace: NamespaceID?, executable: FileID?, isReadable: Bool = true
+    ) {
+        self.key = key
+        self.mountNamespace = mountNamespace
+        self.executable = executable
+        self.isReadable = isReadable
+    }
+
+    /// Nil when the process has ended.
+    package init?(reading pid: Int32, proc: ProcFilesystem) {
+        guard let stat = try? proc.stat(pid), stat.state != "Z", stat.state != "X" else { return nil }
+        key = ProcessKey(pid: pid, startTime: stat.startTime)
+        isReadable = true
+        do throws(SystemError) {
+            mountNamespace = try proc.namespace(pid, "mnt")
+            executable = try proc.executable(pid)
+        } catch {
+            // EACCES is said of a process without a right to it, and of one that ended between two reads.
+            if error.errno == .permissionDenied || error.errno == .notPermitted {
+                guard let again = try? proc.stat(pid), again.startTime == stat.startTime, again.state != "Z",
+                    again.state != "X"
+                else { return nil }
+                isReadable = false
+            }
+        }
+    }
+}
+
+/// Decides by device and inode of the host's files in the host's mount namespace, never by a name: a container's process
+/// may call itself sshd as it likes, and stays a container's.
+package struct Protection: Sendable {
+    package var hostMountNamespace: NamespaceID
+    /// The agent's own processes.
+    package var agent: Set<Int32>
+    /// What started the agent, up to pid 1.
+    package var ancestors: Set<Int32>
+    /// The agent's own file; its processes may have a mount namespace of their own.
+    package var agentExecutable: FileID?
+    package var agentMountNamespace: NamespaceID?
+    package var runtimes: Set<FileID>
+    package var binaries: ProtectedBinaries
+
+    /// Read now: ancestors change when one of them ends, binaries when a package is upgraded.
+    package init(
+        host: HostIdentity, agent: Set<Int32>, ownPID: Int32, binaries: ProtectedBinaries, proc: ProcFilesystem
+    ) {
+        hostMountNamespace = host.mountNamespace
+        self.agent = agent.union([ownPID])
+        ancestors = Self.ancestors(of: ownPID, proc: proc)
+        agentExecutable = try? proc.executable(ownPID)
+        agentMountNamespace = try? proc.namespace(ownPID, "mnt")
+        runtimes = host.runtimeBinaries
+        self.binaries = binaries
+    }
+
+    /// Nil: nothing speaks against acting on it.
+    ///
+    /// - Parameter isFreeName: the scope's name is no engine's, so that any process of the host in it is one too many.
+    package func reason(_ process: ScopeProcess, isFreeName: Bool = false) -> ProtectedProcess? {
+        if process.key.pid == 1 { return .initProcess }
+        if agent.contains(process.key.pid) { return .agent }
+        if ancestors.contains(process.key.pid) { return .agentAncestor }
+        guard process.isReadable else { return .unreadable }
+        guard let namespace = process.mountNamespace else { return nil }
+        let isHosts = namespace == hostMountNamespace
+        if let executable = process.executable {
+            if executable == agentExecutable, isHosts || namespace == agentMountNamespace { return .agent }
+            if isHosts {
+                if runtimes.contains(executable) { return .runtime }
+                if let name = binaries.names[executable] { return .hostService(name) }
+            }
+        }
+        return isFreeName && isHosts ? .hostProcess : nil
+    }
+
+    /// What stands above a container's first process, and is the parent of what the container's processes leave behind.
+    func isMonitor(_ executable: FileID) -> Bool {
+        if runtimes.contains(executable) { return true }
+        return binaries.names[executable].map { $0.hasPrefix("conmon") || $0.hasPrefix("containerd-shim") } ?? false
+    }
+
+    private static func ancestors(of pid: Int32, proc: ProcFilesystem) -> Set<Int32> {
+        var found: Set<Int32> = []
+        var next = pid
+        while let parent = try? proc.stat(next).parentPID, parent > 0, found.insert(parent).inserted { next = parent }
+        return found
     }
 }

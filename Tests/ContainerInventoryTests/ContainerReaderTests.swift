@@ -78,6 +78,30 @@ import Testing
         #expect(bare.initProcess?.pid == recording.facts.init_pid)
     }
 
+    /// Nobody saw the runtime's exec: its command line is still there, as the parent of the container's first process.
+    @Test(arguments: [("na-raw", true), ("another", false)])
+    func rawRuncByItsParent(id: String, isDescribed: Bool) throws {
+        let recording = try Recording("runc-raw")
+        let parent = 4242
+        let pid = recording.facts.init_pid
+        let stat = try String(contentsOfFile: "\(recording.root)/proc/\(pid)/stat", encoding: .utf8)
+        var fields = stat.split(separator: " ").map(String.init)
+        fields[3] = "\(parent)"
+        try recording.tree.write("proc/\(pid)/stat", fields.joined(separator: " "))
+        let words = ["runc", "--root", "/tmp/nat/rr/root", "run", "--bundle", "/tmp/nat/rr/b", id]
+        try recording.tree.write("proc/\(parent)/cmdline", words.joined(separator: "\0") + "\0")
+        try recording.tree.link("proc/\(parent)/exe", to: "/bin/true")
+        var host = testHost
+        host.runtimeBinaries = [try FileStatus.of("/bin/true").file]
+        for binaries in [host, testHost] {
+            let reader = ContainerReader(root: recording.root, proc: recording.proc, host: binaries)
+            let container = reader.describe(try recording.discovery())
+            let isKnown = isDescribed && !binaries.runtimeBinaries.isDisjoint(with: host.runtimeBinaries)
+            #expect((container.runtime == .runc) == isKnown)
+            #expect(container.command.isEmpty != isKnown)
+        }
+    }
+
     /// The kernel's view finds a privileged container with no runtime file at all.
     @Test(arguments: [
         ("containerd-ctr-priv", true), ("containerd-ctr-plain", false), ("podman-runc-priv", true),

@@ -61,6 +61,18 @@ struct Mistake: Sendable, CustomTestStringConvertible {
             "a number that no integer holds", valid + "audit:\n  budget: {busy: 99999999999999999999}\n", 4, 18,
             "expected a number from 1 to 1000000", "  budget: {busy: 99999999999999999999}"),
         Mistake(
+            "a port that is none", valid + "metrics:\n  port: 65536\n", 4, 9, "expected a number from 0 to 65535",
+            "  port: 65536"),
+        Mistake(
+            "a name for an address", valid + "metrics:\n  address: localhost\n", 4, 12,
+            "expected an IPv4 or IPv6 address", "  address: localhost"),
+        Mistake(
+            "an address with a port", valid + "metrics: {address: \"[::1]:9749\"}\n", 3, 20,
+            "expected an IPv4 or IPv6 address", "metrics: {address: \"[::1]:9749\"}"),
+        Mistake(
+            "an unknown key of metrics", valid + "metrics:\n  path: /metrics\n", 4, 3, "unknown key 'path'",
+            "  path: /metrics"),
+        Mistake(
             "a text for a boolean", valid + "fanotify:\n  enabled: yes\n", 4, 12, "expected true or false",
             "  enabled: yes"),
         Mistake(

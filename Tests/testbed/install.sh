@@ -28,6 +28,7 @@ if [ "$what" = host ] || [ "$what" = all ]; then
     need /usr/bin/conmon conmon
     need /usr/bin/containerd containerd
     need /usr/sbin/dockerd docker.io
+    need /usr/bin/promtool prometheus        # checks and scrapes the metrics; policy-rc.d below keeps its service down
 fi
 if [ "$what" = uml ] || [ "$what" = all ]; then
     need /usr/bin/linux.uml user-mode-linux

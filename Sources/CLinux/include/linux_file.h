@@ -7,8 +7,10 @@ enum { NA_O_PATH = 010000000, NA_O_CLOEXEC = 02000000, NA_O_NOFOLLOW = 0400000, 
 
 /* RESOLVE_… of openat2(2), from linux/openat2.h. */
 enum {
+    NA_RESOLVE_NO_XDEV = 0x01,
     NA_RESOLVE_NO_MAGICLINKS = 0x02,
     NA_RESOLVE_NO_SYMLINKS = 0x04,
+    NA_RESOLVE_BENEATH = 0x08,
     NA_RESOLVE_IN_ROOT = 0x10,
 };
 

@@ -54,6 +54,24 @@ def after_crash(t):
         raise Failure("audit was %s and is %s" % (before, after))
 
 
+@act("agent/failed-start", engines=None, own_agent=True)
+def failed_start(t):
+    """A start that fails after audit's rules are in: the agent says why, and audit is as it was found."""
+    if not t.watched:
+        return
+    before = audit(t)
+    directory = os.path.join(t.machine.work, "failed-start")
+    os.makedirs(os.path.join(directory, "control.sock", "in-the-way"))
+    agent = t.session.agent
+    done = subprocess.run([agent.binary, "run", "--config", agent.config, "--runtime-directory", directory], env=agent.env,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False)
+    if done.returncode != 1 or b"control.sock" not in done.stderr:
+        raise Failure("ended with %d: %s" % (done.returncode, done.stderr.decode()))
+    after = audit(t)
+    if after != before:
+        raise Failure("audit was %s and is %s" % (before, after))
+
+
 @act("agent/ends-on-interrupt", engines=None, own_agent=True)
 def interrupt(t):
     """Ctrl-C: ends with 0 within a second."""

@@ -1,0 +1,91 @@
+import LinuxSystem
+
+/// Stores each readable control file as a member of its own.
+final class ControlFiles: LayerVisitor {
+    private let writer: ArtifactWriter
+    private let childLimit: Int
+    private let fileLimit: Int
+    private var directory: CgroupArtifacts.Directory?
+    private var children = 0
+    private(set) var leftOut = 0
+
+    init(_ writer: ArtifactWriter, limit: Int, fileLimit: Int) {
+        self.writer = writer
+        childLimit = limit
+        self.fileLimit = fileLimit
+    }
+
+    func begin(_ directory: CgroupArtifacts.Directory) { self.directory = directory }
+
+    var stopReason: String? { writer.archive.stopReason }
+
+    private func artifact(_ path: [UInt8]) -> Artifact {
+        let name = directory?.name ?? "cgroup"
+        let tail = path.isEmpty ? [] : [UInt8(ascii: "/")] + path
+        return Artifact(
+            member: Array("container/cgroup/\(name)".utf8) + tail,
+            source: Array((directory?.hostPath ?? "").utf8) + tail,
+            kind: .cgroup)
+    }
+
+    func visit(
+        _ path: [UInt8], _ status: ObjectStatus, _ object: borrowing OwnedDescriptor
+    ) throws(EvidenceError) -> Bool {
+        if status.isDirectory {
+            children += 1
+            if children <= childLimit { return true }
+            leftOut += 1
+            return false
+        }
+        guard status.isRegular else { return false }
+        guard status.mode & 0o444 != 0 else {
+            try writer.leaveOut(artifact(path), .skipped, "can only be written")
+            return false
+        }
+        let started = realtimeNanoseconds()
+        let outcome: ReadOutcome
+        do throws(SystemError) {
+            outcome = ReadOutcome(reading: try object.reopened(), limit: fileLimit)
+        } catch {
+            outcome = ReadOutcome(error: error)
+        }
+        try writer.add(artifact(path), outcome: outcome, limit: fileLimit, started: started)
+        return false
+    }
+
+    func enter(_ path: [UInt8], _ directory: borrowing OwnedDescriptor) {}
+    func leave() {}
+
+    func fail(_ path: [UInt8], _ status: ArtifactStatus, _ reason: String) throws(EvidenceError) {
+        try writer.leaveOut(artifact(path), status, reason)
+    }
+}
+
+/// Gathers the thread groups of a cgroup directory and those below.
+final class ProcessLists: LayerVisitor {
+    private(set) var pids: Set<Int32> = []
+    private var directories = 0
+    var stopReason: String? { nil }
+
+    func visit(
+        _ path: [UInt8], _ status: ObjectStatus, _ object: borrowing OwnedDescriptor
+    ) throws(EvidenceError) -> Bool {
+        if status.isDirectory {
+            directories += 1
+            return directories <= 10_000
+        }
+        let last = path.lastIndex(of: UInt8(ascii: "/")).map { path[($0 + 1)...] } ?? path[...]
+        guard status.isRegular, last.elementsEqual("cgroup.procs".utf8), let file = try? object.reopened() else {
+            return false
+        }
+        let outcome = ReadOutcome(reading: file, limit: 4 << 20)
+        for line in outcome.bytes.split(separator: 0x0a) {
+            if let pid = Int32(String(decoding: line, as: UTF8.self)), pid > 0 { pids.insert(pid) }
+        }
+        return false
+    }
+
+    func enter(_ path: [UInt8], _ directory: borrowing OwnedDescriptor) {}
+    func leave() {}
+    func fail(_ path: [UInt8], _ status: ArtifactStatus, _ reason: String) throws(EvidenceError) {}
+}

@@ -1,0 +1,183 @@
+private import CLinux
+package import ContainerInventory
+private import EventModel
+package import LinuxSystem
+private import SystemPackage
+
+/// What the host itself tells, in order of volatility.
+package struct HostCollection {
+    private let writer: ArtifactWriter
+    private let proc: ProcFilesystem
+    private let tree: CgroupTree
+    private let mounts: [MountInfo]
+    /// Put before every path of the table; a test's tree, else empty.
+    private let root: String
+
+    package init(
+        _ writer: ArtifactWriter, _ proc: ProcFilesystem, tree: CgroupTree, mounts: [MountInfo], root: String = ""
+    ) {
+        self.writer = writer
+        self.proc = proc
+        self.tree = tree
+        self.mounts = mounts
+        self.root = root
+    }
+
+    package func run() throws(EvidenceError) {
+        writer.begin(.host)
+        try HostProcesses(writer, proc).collect()
+        try NetworkArtifacts(writer, proc).collect(member: "host/network", pids: [1] + ownProcess)
+        try take(HostArtifact.volatile)
+        try KernelMessages(writer).collect()
+        try take(HostArtifact.settings)
+        try moduleList()
+        try releaseAgents()
+        try take(HostArtifact.files)
+        try take(HostArtifact.logins)
+        try HostLogs(writer, mounts: mounts, root: root).collect()
+    }
+
+    private var ownProcess: [Int32] { (try? readLink("\(proc.root)/self")).flatMap { Int32($0) }.map { [$0] } ?? [] }
+
+    private func artifact(_ path: String) -> Artifact { Artifact("host\(path)", source: root + path, kind: .host) }
+
+    private func take(_ artifacts: [HostArtifact]) throws(EvidenceError) {
+        for artifact in artifacts { try take(artifact) }
+    }
+
+    package func take(_ host: HostArtifact) throws(EvidenceError) {
+        let artifact = artifact(host.path)
+        let path = root + host.path
+        switch host.taking {
+        case .text(let limit): try writer.text(artifact, path: path, limit: limit)
+        case .file: try writer.hostFile(artifact, path: path)
+        case .tail(let bytes): try writer.hostFile(artifact, path: path, tail: bytes)
+        case .passwords: try passwords(artifact, path)
+        case .homes: try homes(host.path)
+        case .names:
+            let names = DirectoryListing()
+            try walk(path, artifact, names) { visitor throws(EvidenceError) in
+                try writer.add(artifact, visitor.text, started: visitor.started)
+            }
+        case .tree: try walk(path, artifact, HostFiles(writer, prefix: artifact)) { _ in }
+        }
+    }
+
+    private func walk<V: LayerVisitor>(
+        _ path: String, _ artifact: Artifact, _ visitor: V, then finish: (V) throws(EvidenceError) -> Void
+    ) throws(EvidenceError) {
+        let opened: OpenedObject
+        do throws(SystemError) {
+            opened = try OpenedObject(try HostPath.open(path))
+        } catch {
+            let isMissing = error.errno == .noSuchFileOrDirectory || error.errno == .notDirectory
+            try writer.leaveOut(
+                artifact, isMissing ? .skipped : ArtifactStatus(of: error),
+                isMissing ? "there is none" : ArtifactWriter.reason(error))
+            return
+        }
+        guard opened.status.isDirectory else {
+            try writer.object(artifact, name: Array(path.utf8), status: opened.status, opened.descriptor)
+            return
+        }
+        var walk = LayerWalk()
+        walk.limits.entries = 20_000
+        try walk.run(opened.descriptor, visitor)
+        try finish(visitor)
+    }
+
+    private func passwords(_ artifact: Artifact, _ path: String) throws(EvidenceError) {
+        let started = realtimeNanoseconds()
+        let limit = 4 << 20
+        var outcome = ReadOutcome(reading: path, limit: limit)
+        if outcome.error?.errno == .noSuchFileOrDirectory {
+            try writer.leaveOut(artifact, .skipped, "there is none")
+            return
+        }
+        let isRedacted = writer.secrets == .redact
+        if isRedacted { outcome.bytes = RedactedPasswords.redact(outcome.bytes, with: writer.hash) }
+        try writer.add(artifact, outcome: outcome, limit: limit, isRedacted: isRedacted, started: started)
+    }
+
+    /// Below every home directory that /etc/passwd names: those are users' to shape, so no link is followed below it.
+    private func homes(_ name: String) throws(EvidenceError) {
+        let outcome = ReadOutcome(reading: "\(root)/etc/passwd", limit: 1 << 20)
+        var seen: Set<Substring> = []
+        for line in String(decoding: outcome.bytes, as: UTF8.self).split(separator: "\n").prefix(5000) {
+            let fields = line.split(separator: ":", omittingEmptySubsequences: false)
+            guard fields.count >= 6, fields[5].hasPrefix("/"), fields[5] != "/", fields[5] != "/root",
+                !fields[5].split(separator: "/").contains(".."), seen.insert(fields[5]).inserted
+            else { continue }
+            try home("\(fields[5])/\(name)", artifact: artifact(normal("\(fields[5])/\(name)")))
+        }
+    }
+
+    private func normal(_ path: String) -> String {
+        "/" + path.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
+    }
+
+    private func home(_ path: String, artifact: Artifact) throws(EvidenceError) {
+        let full = root + path
+        // Homes lie on NFS and autofs: opening may hang.
+        let opened = writer.reader.run(timeout: 2_000_000_000) { () -> (CInt, SystemError?) in
+            do throws(SystemError) { return (try OwnedDescriptor(hostObject: full).released(), nil) } catch {
+                return (-1, error)
+            }
+        }
+        guard let opened else {
+            try writer.leaveOut(artifact, .timeout, "opening took longer than 2 s")
+            return
+        }
+        if let error = opened.1 {
+            // Most accounts have none: a row for each would only be noise.
+            if error.errno == .noSuchFileOrDirectory || error.errno == .notDirectory { return }
+            try writer.leaveOut(artifact, ArtifactStatus(of: error), ArtifactWriter.reason(error))
+            return
+        }
+        let object = OwnedDescriptor(adopting: opened.0)
+        guard let status = try? ObjectStatus(of: object) else { return }
+        try writer.object(artifact, name: Array(path.utf8), status: status, object)
+    }
+
+    /// `host/modules.txt`: what sysfs knows of each module; one that /proc/modules hides, or the other way round,
+    /// shows.
+    private func moduleList() throws(EvidenceError) {
+        let started = realtimeNanoseconds()
+        var text = ""
+        for name in ((try? directoryEntries("\(root)/sys/module")) ?? []).sorted() {
+            let values = ["taint", "initstate", "coresize", "srcversion"].map { file -> String in
+                let outcome = ReadOutcome(reading: "\(root)/sys/module/\(name)/\(file)", limit: 256)
+                let value = String(decoding: outcome.bytes.prefix { $0 != 0x0a }, as: UTF8.self)
+                return "\(file)=\(value)"
+            }
+            text += "\(name) \(values.joined(separator: " "))\n"
+        }
+        try writer.add(
+            Artifact("host/modules.txt", source: "/sys/module", kind: .host), Array(text.utf8), started: started)
+    }
+
+    /// `host/release-agents.txt`: what each v1 hierarchy would run, and every cgroup whose end would run it.
+    private func releaseAgents() throws(EvidenceError) {
+        let started = realtimeNanoseconds()
+        var text: [UInt8] = []
+        var looked = 0
+        for hierarchy in tree.hierarchies where !hierarchy.isUnified {
+            let name = hierarchy.controllers.joined(separator: ",")
+            let agent = ReadOutcome(reading: "\(hierarchy.mountPoint)/release_agent", limit: 4096)
+            text += Array("\(name) release_agent=\(EscapedName.escape(agent.bytes.prefix { $0 != 0x0a }))\n".utf8)
+            tree.walk(hierarchy) { path in
+                looked += 1
+                guard looked <= 20_000 else { return }
+                let flag = ReadOutcome(reading: "\(hierarchy.mountPoint)\(path)/notify_on_release", limit: 16)
+                if flag.bytes.first == UInt8(ascii: "1") {
+                    text += Array("\(name) notify_on_release=1 \(EscapedName.escape(path.utf8))\n".utf8)
+                }
+            }
+        }
+        let isCut = looked > 20_000
+        try writer.add(
+            Artifact("host/release-agents.txt", source: "/sys/fs/cgroup", kind: .host), text,
+            status: isCut ? .truncated : .ok, reason: isCut ? "\(looked) cgroups: 20,000 were looked at" : nil,
+            started: started)
+    }
+}

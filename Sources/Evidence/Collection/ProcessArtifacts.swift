@@ -1,0 +1,116 @@
+private import EventModel
+package import LinuxSystem
+
+/// The processes of a container: what /proc tells of each, their executables, and what they hold open though it is
+/// deleted.
+package final class ProcessArtifacts {
+    private let writer: ArtifactWriter
+    private let proc: ProcFilesystem
+    private let hashes: ExecutableHashes
+    /// Whether a path, as a container's link names it, lies in the container's writable layer.
+    private let isWritten: ([UInt8]) -> Bool
+    /// Files that have been stored whole, by the member that has them.
+    private var stored: [FileID: String] = [:]
+
+    /// A fork bomb's further processes are counted only.
+    package static let limit = 4096
+    private static let timeout: UInt64 = 2_000_000_000
+
+    package init(_ writer: ArtifactWriter, _ proc: ProcFilesystem, isWritten: @escaping ([UInt8]) -> Bool) {
+        self.writer = writer
+        self.proc = proc
+        self.isWritten = isWritten
+        hashes = ExecutableHashes(reader: writer.reader)
+    }
+
+    package func collect(_ pids: [Int32]) throws(EvidenceError) {
+        for pid in pids.prefix(Self.limit) { try collect(pid) }
+        guard pids.count > Self.limit else { return }
+        try writer.leaveOut(
+            artifact("container/processes", "/proc"), .truncated,
+            "\(pids.count) processes: \(pids.count - Self.limit) left out")
+    }
+
+    private func artifact(_ member: String, _ source: String) -> Artifact {
+        Artifact(member, source: source, kind: .process)
+    }
+
+    private func collect(_ pid: Int32) throws(EvidenceError) {
+        let source = "\(proc.root)/\(pid)"
+        let member = "container/processes/\(pid)"
+        let (result, isWhole) = ProcessReading.read(source, writer.reader, timeout: Self.timeout)
+        if let error = result.error {
+            try writer.leaveOut(artifact(member, source), ArtifactStatus(of: error), "the process was gone: \(error)")
+            return
+        }
+        for piece in result.pieces { try add(piece, member, source) }
+        if !isWhole {
+            let done = Set(result.pieces.map(\.name))
+            for name in ProcessReading.names where !done.contains(name) {
+                let reason =
+                    name == result.current ? "reading took longer than 2 s" : "left out: \(result.current) hung"
+                try writer.leaveOut(artifact("\(member)/\(name)", "\(source)/\(name)"), .timeout, reason)
+            }
+        }
+        for file in result.files {
+            let object = OwnedDescriptor(adopting: file.descriptor)
+            if file.name == "exe" {
+                try executable(file, object, root: result.root, member, source)
+            } else {
+                try deleted(file, object, "\(member)/deleted/\(file.name)", "\(source)/fd/\(file.name)")
+            }
+        }
+        if !result.notes.isEmpty {
+            try writer.leaveOut(
+                artifact("\(member)/deleted", "\(source)/fd"), .truncated,
+                "\(result.notes.count) more deleted files are open: descriptors \(result.notes.joined(separator: " "))")
+        }
+    }
+
+    private func add(_ piece: ProcessReading.Piece, _ member: String, _ source: String) throws(EvidenceError) {
+        let artifact = artifact("\(member)/\(piece.name)", "\(source)/\(piece.name)")
+        guard piece.name == "environ", writer.secrets == .redact else {
+            try writer.add(artifact, outcome: piece.outcome, limit: piece.limit, started: piece.started)
+            return
+        }
+        var outcome = piece.outcome
+        outcome.bytes = RedactedEnvironment.redact(outcome.bytes, with: writer.hash)
+        try writer.add(artifact, outcome: outcome, limit: piece.limit, isRedacted: true, started: piece.started)
+    }
+
+    /// Whole when it exists nowhere else or the container brought it; else its hash says which program it is.
+    private func executable(
+        _ file: ProcessReading.OpenFile, _ object: borrowing OwnedDescriptor, root: [UInt8], _ member: String,
+        _ source: String
+    ) throws(EvidenceError) {
+        let status = file.status
+        let started = realtimeNanoseconds()
+        // Of a container that was only chrooted, the link has the way from the mount namespace's root.
+        let isBelowRoot = root.count > 1 && file.target.starts(with: root)
+        let isWanted =
+            status.links == 0 || file.isOnTmpfs || isWritten(file.target)
+            || isBelowRoot && isWritten(Array(file.target.dropFirst(root.count)))
+        var text = "path \(EscapedName.escape(file.target))\ndevice \(status.file.device)\ninode \(status.file.inode)\n"
+        text += "size \(status.size)\nmode \(String(status.mode & 0o7777, radix: 8))\nlinks \(status.links)\n"
+        if isWanted {
+            let whole = stored[status.file] ?? "\(member)/exe"
+            text += "content \(whole)\n"
+            if stored[status.file] == nil { try deleted(file, object, "\(member)/exe", "\(source)/exe") }
+        } else {
+            text += "sha256 \(hashes.sha256(object, status))\n"
+        }
+        try writer.add(artifact("\(member)/exe.txt", "\(source)/exe"), Array(text.utf8), started: started)
+    }
+
+    private func deleted(
+        _ file: ProcessReading.OpenFile, _ object: borrowing OwnedDescriptor, _ member: String, _ source: String
+    ) throws(EvidenceError) {
+        let artifact = artifact(member, source)
+        if let first = stored[file.status.file] {
+            try writer.leaveOut(artifact, .skipped, "the same file as \(first)")
+            return
+        }
+        stored[file.status.file] = member
+        try writer.object(artifact, name: file.target, status: file.status, object)
+    }
+}

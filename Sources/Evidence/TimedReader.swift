@@ -1,0 +1,131 @@
+private import LinuxSystem
+private import Synchronization
+
+/// Runs blocking reads on a thread of its own, since no read of a file can be given a time limit: a FUSE or NFS server that
+/// does not answer, or a process whose mmap lock is held, blocks read(2) for good.
+///
+/// A job that takes too long is abandoned with its thread, and the next job gets a new thread. An abandoned thread ends when
+/// its call returns; with 16 of them around, jobs are refused.
+package final class TimedReader: Sendable {
+    private let idle = Mutex<[Worker]>([])
+    private let abandoned = AbandonedThreads()
+    static let mostAbandoned = 16
+
+    package init() {}
+
+    deinit {
+        for worker in idle.withLock({ $0 }) { worker.stop() }
+    }
+
+    /// What `job` returned; nil: it timed out, or there is no thread for it. An abandoned job goes on running, so it must own
+    /// what it uses: a descriptor that it was only lent may be another file by then.
+    ///
+    /// - Parameter nanoseconds: the time that the job has.
+    package func run<T: Sendable>(timeout nanoseconds: UInt64, _ job: @escaping @Sendable () -> T) -> T? {
+        guard let worker = idle.withLock({ $0.popLast() }) ?? newWorker() else { return nil }
+        let outcome = Outcome<T>()
+        worker.begin { outcome.set(job()) }
+        guard worker.finishes(within: nanoseconds) else { return nil }
+        idle.withLock { $0.append(worker) }
+        return outcome.take()
+    }
+
+    private func newWorker() -> Worker? {
+        guard abandoned.count < Self.mostAbandoned else { return nil }
+        return try? Worker(abandoned: abandoned)
+    }
+
+    private final class Outcome<T: Sendable>: Sendable {
+        private let value = Mutex<T?>(nil)
+        func set(_ new: T) { value.withLock { $0 = new } }
+        func take() -> T? { value.withLock { $0.take() } }
+    }
+}
+
+/// How many threads hang in a job that nobody waits for any more.
+private final class AbandonedThreads: Sendable {
+    private let value = Atomic(0)
+    var count: Int { value.load(ordering: .relaxed) }
+    func add(_ difference: Int) { value.add(difference, ordering: .relaxed) }
+}
+
+/// One thread and the job it runs. Shared by the thread and, until abandoned, the reader.
+private final class Worker: Sendable {
+    private enum Phase {
+        case idle
+        case running(@Sendable () -> Void)
+        case finished
+        case abandoned
+        case stopped
+    }
+
+    private let phase = Mutex(Phase.idle)
+    private let wanted: WakeEvent
+    private let done: WakeEvent
+    private let abandoned: AbandonedThreads
+
+    init(abandoned: AbandonedThreads) throws(SystemError) {
+        wanted = try WakeEvent()
+        done = try WakeEvent()
+        self.abandoned = abandoned
+        try NamedThread("evidence-read") { [self] in loop() }.detach()
+    }
+
+    func begin(_ job: @escaping @Sendable () -> Void) {
+        phase.withLock { $0 = .running(job) }
+        wanted.signal()
+    }
+
+    /// Waits for the job. False: it has been abandoned, and this worker with it.
+    func finishes(within nanoseconds: UInt64) -> Bool {
+        let begin = monotonicNanoseconds()
+        let deadline = begin &+ min(nanoseconds, UInt64.max - begin)
+        while true {
+            // Cleared before the phase is looked at: the thread signals after it has set the phase.
+            done.clear()
+            let now = monotonicNanoseconds()
+            let isEnded: Bool? = phase.withLock { phase in
+                if case .finished = phase {
+                    phase = .idle
+                    return true
+                }
+                guard now >= deadline else { return nil }
+                phase = .abandoned
+                abandoned.add(1)
+                return false
+            }
+            if let isEnded { return isEnded }
+            let milliseconds = min((deadline - now + 999_999) / 1_000_000, 60_000)
+            _ = waitReadable([done.rawDescriptor], milliseconds: CInt(milliseconds))
+        }
+    }
+
+    func stop() {
+        phase.withLock { $0 = .stopped }
+        wanted.signal()
+    }
+
+    private func loop() {
+        while true {
+            guard waitReadable([wanted.rawDescriptor], milliseconds: 60_000) != 0 else { continue }
+            wanted.clear()
+            let job: (@Sendable () -> Void)? = phase.withLock { phase in
+                if case .running(let job) = phase { return job }
+                return nil
+            }
+            guard let job else { break }
+            job()
+            let isAbandoned = phase.withLock { phase in
+                if case .abandoned = phase { return true }
+                phase = .finished
+                return false
+            }
+            guard !isAbandoned else {
+                abandoned.add(-1)
+                return
+            }
+            done.signal()
+        }
+        if phase.withLock({ if case .abandoned = $0 { true } else { false } }) { abandoned.add(-1) }
+    }
+}

@@ -1,0 +1,65 @@
+import ContainerInventory
+import EventModel
+import LinuxSystem
+
+/// The containers of this host without a running agent: /proc once, then the runtimes' files.
+struct HostInventory {
+    let host: HostIdentity
+    let reader: ContainerReader
+    let containers: [Container]
+    private let inventory: Inventory
+
+    static func read(runtimePaths: [String] = []) throws(SystemError) -> HostInventory {
+        let proc = ProcFilesystem()
+        let host = try HostIdentity.read(proc: proc, runtimePaths: runtimePaths)
+        let processes = ProcessReader(proc: proc)
+        var inventory = Inventory(host: host, reader: processes)
+        let now = monotonicNanoseconds()
+        let reader = ContainerReader(proc: proc, host: host)
+        inventory.load(try processes.readAll(), now: now)
+        inventory.add(reader.scan(), now: now)
+        for discovery in inventory.takeDiscoveries() { inventory.set(reader.describe(discovery), now: now) }
+        return HostInventory(host: host, reader: reader, containers: inventory.containers, inventory: inventory)
+    }
+
+    /// The container of a living process.
+    func container(ofProcess pid: Int32) -> Container? {
+        inventory.containerID(ofProcess: pid).flatMap(inventory.container)
+    }
+}
+
+/// What a person calls a container: its whole id, the beginning of one (4 digits at least), or its name.
+enum ContainerReference {
+    enum Failure: Error, Equatable, CustomStringConvertible {
+        case unknown(String)
+        case ambiguous(String, [String])
+
+        var description: String {
+            switch self {
+            case .unknown(let text):
+                "there is no container '\(text)'; 'nodeagent inventory' lists those that run"
+            case .ambiguous(let text, let ids):
+                "'\(text)' names \(ids.count) containers (\(ids.joined(separator: ", "))); give more of the id"
+            }
+        }
+    }
+
+    static func find(_ text: String, among containers: [Container]) throws(Failure) -> Container {
+        if let exact = containers.first(where: { $0.id.rawValue == text }) { return exact }
+        let named = containers.filter { $0.name == text }
+        let begun = text.utf8.count >= 4 ? containers.filter { $0.id.rawValue.hasPrefix(text) } : []
+        let found = named.isEmpty ? begun : named
+        guard let first = found.first else { throw .unknown(text) }
+        guard found.count == 1 else { throw .ambiguous(text, found.map(\.id.short)) }
+        return first
+    }
+
+    /// The same among frozen ones, whose record is enough: a container that its engine has forgotten can be released.
+    static func findFrozen(
+        _ text: String, _ frozen: [ContainerID], _ containers: [Container]
+    ) throws(Failure) -> ContainerID {
+        let begun = text.utf8.count >= 4 ? frozen.filter { $0.rawValue.hasPrefix(text) } : []
+        if begun.count == 1 { return begun[0] }
+        return try find(text, among: containers).id
+    }
+}
