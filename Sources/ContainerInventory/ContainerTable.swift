@@ -41,6 +41,8 @@ struct ContainerTable: Sendable {
         /// CLOCK_MONOTONIC nanoseconds at which it was last known to have a process or a cgroup.
         var lastSeen: UInt64
         var hasEnded = false
+        /// It ended, and has not been seen again: a container that its engine starts anew has other processes and cgroups.
+        var isStale = false
     }
 
     private(set) var entries: [ContainerID: Entry] = [:]
@@ -74,13 +76,21 @@ struct ContainerTable: Sendable {
             if isEvidence, discovery.cgroupPath.utf8.count > 1 { evidence[discovery.cgroupPath] = id }
             entry.lastSeen = now
             entry.hasEnded = false
+            let startsAgain = entry.isStale
+            if startsAgain {
+                entry.isStale = false
+                entry.isSettled = false
+                entry.discovery.pid = 0
+                entry.container.initProcess = nil
+                entry.container.cgroup = nil
+            }
             let settles = isSettled && !entry.isSettled
             let tellsMore = entry.discovery.arguments == nil && discovery.arguments != nil
             if entry.discovery.pid == 0 || settles { entry.discovery.pid = discovery.pid }
             if entry.discovery.arguments == nil { entry.discovery.arguments = discovery.arguments }
             if entry.discovery.runtime == .unknown { entry.discovery.runtime = discovery.runtime }
             if settles { entry.isSettled = true }
-            if settles || tellsMore { pending[id] = entry.discovery }
+            if settles || tellsMore || startsAgain { pending[id] = entry.discovery }
             entries[id] = entry
             return
         }
@@ -140,6 +150,7 @@ struct ContainerTable: Sendable {
         entry.processes -= 1
         entry.lastSeen = now
         entry.hasEnded = entry.processes == 0
+        entry.isStale = entry.hasEnded
         entries[id] = entry
     }
 
@@ -159,6 +170,7 @@ struct ContainerTable: Sendable {
     mutating func end(_ id: ContainerID, now: UInt64) {
         guard var entry = entries[id], entry.processes == 0 else { return }
         entry.hasEnded = true
+        entry.isStale = true
         entry.lastSeen = now
         entries[id] = entry
     }

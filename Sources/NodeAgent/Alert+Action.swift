@@ -18,6 +18,22 @@ extension Alert {
         return alert
     }
 
+    /// What became of a collection that a rule asked for.
+    static func collection(
+        _ rule: String, _ container: Container, _ text: String, priority: Priority, result: String,
+        origin: ActionOrigin, path: String? = nil
+    ) -> Alert {
+        .action(
+            rule, "\(ResponseWorker.name(container.id, container)): \(text)", container.id, container,
+            priority: priority,
+            fields: [
+                (name: "action", value: .text("collect")),
+                (name: "action.result", value: .text(result)),
+                (name: "action.origin", value: .text(origin.text)),
+                (name: "evidence.path", value: path.map(AlertValue.text) ?? .missing),
+            ])
+    }
+
     /// - Parameter name: the container's, for people.
     static func action(_ record: ActionRecord, _ name: String, _ container: Container?) -> Alert {
         let (rule, verb): (String, String) =

@@ -206,7 +206,7 @@ struct CollectCommand: ParsableCommand {
         if let reason = summary.stopReason { text += "nodeagent: ended early: \(reason)\n" }
         if background {
             let lines = text.split(separator: "\n").joined(separator: "; ")
-            let report = Array("\(summary.archiveBytes) \(summary.path): \(lines)".utf8)
+            let report = Array("\(summary.archiveBytes)\n\(summary.path)\n\(lines)".utf8)
             _ = unsafe send(Self.starter, report, report.count, CInt(MSG_DONTWAIT | MSG_NOSIGNAL))
         } else {
             writeError(text)

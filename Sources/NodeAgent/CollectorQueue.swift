@@ -16,8 +16,10 @@ struct CollectorQueue: Sendable {
     struct Outcome: Sendable {
         var job: Job
         var status: ExitStatus?
-        /// What the collection said of itself: the tarball's path, its digest, what is missing. Empty when it died.
+        /// What the collection said of itself: its size and digest, what is missing. Empty when it died.
         var report: String
+        /// The tarball.
+        var path: String?
         /// Of the tarball.
         var bytes: UInt64 = 0
         var started: UInt64
@@ -89,11 +91,17 @@ struct CollectorQueue: Sendable {
         running.report += Self.receive(running.socket.descriptor.rawValue)
         child = nil
         startNext(now)
-        // `BYTES TEXT`
-        let words = String(decoding: running.report, as: UTF8.self).split(separator: " ", maxSplits: 1)
-        return Outcome(
-            job: running.job, status: ExitStatus(rawValue: status), report: words.count == 2 ? String(words[1]) : "",
-            bytes: words.first.flatMap { UInt64($0) } ?? 0, started: running.started, ended: now)
+        // BYTES, PATH and TEXT, a line each.
+        let lines = String(decoding: running.report, as: UTF8.self)
+            .split(separator: "\n", maxSplits: 2, omittingEmptySubsequences: false)
+        var outcome = Outcome(
+            job: running.job, status: ExitStatus(rawValue: status), report: "", started: running.started, ended: now)
+        if lines.count == 3 {
+            outcome.bytes = UInt64(lines[0]) ?? 0
+            outcome.path = String(lines[1])
+            outcome.report = String(lines[2])
+        }
+        return outcome
     }
 
     var isBusy: Bool { child != nil || !waiting.isEmpty }

@@ -43,6 +43,8 @@ enum Control {
             }
         } catch let failure as ContainerReference.Failure {
             exit(.failed, failure.description)
+        } catch let error as SystemError where error.errno == .wouldBlock {
+            exit(.refused, "another nodeagent holds the record of actions in \(directory); try again")
         } catch {
             exit(.failed, "\(error)")
         }

@@ -147,8 +147,9 @@ final class ResponseWorker: Sendable {
                 publish(state)
             }
         }
-        // Nobody would end a freeze any more.
+        // Nobody would end a freeze any more. What waited for its evidence to be killed is not let go.
         state.withLock { state in
+            for (container, rule) in state.condemned.values { kill(container, rule, state) }
             for record in state.isolation.releaseAll() { note(record) }
         }
     }
@@ -212,18 +213,18 @@ final class ResponseWorker: Sendable {
         guard mode != .dryRun else {
             note("collect", container.id, .rule(request.alert.rule), "dry_run", nil, from: now)
             tell(
-                .action(
-                    "Evidence not collected", "would collect \(Self.name(container.id, container)) (dry-run)",
-                    container.id, container, priority: .notice))
+                .collection(
+                    "Evidence not collected", container, "it would be collected (dry-run)", priority: .notice,
+                    result: "dry_run", origin: .rule(request.alert.rule)))
             return false
         }
         let job = CollectorQueue.Job(container: container, alert: request.alert, requested: now)
         guard let reason = state.collector.add(job, now: now) else { return true }
         note("collect", container.id, .rule(request.alert.rule), "refused", reason, from: now)
         tell(
-            .action(
-                "Evidence not collected", "\(Self.name(container.id, container)): \(reason)", container.id, container,
-                priority: .notice))
+            .collection(
+                "Evidence not collected", container, reason, priority: .notice, result: "refused",
+                origin: .rule(request.alert.rule)))
         return false
     }
 
@@ -301,8 +302,6 @@ final class ResponseWorker: Sendable {
     }
 
     private func tellCollection(_ outcome: CollectorQueue.Outcome) {
-        let container = outcome.job.container
-        let name = Self.name(container.id, container)
         let result: String
         switch outcome.status {
         case .done?: result = "done"
@@ -310,18 +309,18 @@ final class ResponseWorker: Sendable {
         case .refused?: result = "refused"
         default: result = "failed"
         }
-        note("collect", container.id, .rule(outcome.job.alert.rule), result, outcome.report, from: outcome.started)
-        counters.collected(result: result, bytes: outcome.bytes, nanoseconds: outcome.ended &- outcome.started)
-        if result == "done" || result == "partial" {
-            tell(
-                .action(
-                    "Evidence collected", "\(name): \(outcome.report)", container.id, container, priority: .notice))
-        } else {
-            let report = outcome.report.isEmpty ? "the collection ended without a word" : outcome.report
-            tell(
-                .action(
-                    "Evidence not collected", "\(name): \(report)", container.id, container, priority: .error))
-        }
+        let report = outcome.report.isEmpty ? "the collection ended without a word" : outcome.report
+        let text = (outcome.path.map { "\($0): " } ?? "") + report
+        let job = outcome.job
+        let origin = ActionOrigin.rule(job.alert.rule)
+        note("collect", job.container.id, origin, result, text, from: outcome.started)
+        counters.collected(
+            result: result, bytes: outcome.bytes, nanoseconds: outcome.ended &- outcome.started)
+        let isThere = result == "done" || result == "partial"
+        tell(
+            .collection(
+                isThere ? "Evidence collected" : "Evidence not collected", job.container, text,
+                priority: isThere ? .notice : .error, result: result, origin: origin, path: outcome.path))
     }
 
     static func name(_ id: ContainerID, _ container: Container?) -> String {

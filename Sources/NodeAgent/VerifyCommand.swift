@@ -26,6 +26,9 @@ struct VerifyCommand: ParsableCommand {
         }
         print(line)
         print("sha256 \(found.sha256)")
+        if let end = found.end, !end.isComplete {
+            print("incomplete: \(end.stopReason ?? "the collection ended early"); the manifest says what was left out")
+        }
         print(found.isIntact ? "intact" : "not intact: \(found.findingCount) findings")
         Glibc.exit((found.isIntact ? ExitStatus.done : .findings).rawValue)
     }

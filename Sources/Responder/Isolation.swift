@@ -139,7 +139,8 @@ package final class Isolation {
             let protection = protection()
             do throws(SystemError) {
                 let outcome = try scope.directory.kill { pid in
-                    ScopeProcess(reading: pid, proc: proc).map { scope.reason($0, protection, proc: proc) == nil } ?? false
+                    ScopeProcess(reading: pid, proc: proc).map { scope.reason($0, protection, proc: proc) == nil }
+                        ?? false
                 }
                 step.state = .done
                 close(step)

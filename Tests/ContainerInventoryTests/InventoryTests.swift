@@ -399,6 +399,32 @@ import Testing
         #expect(inventory.containers.isEmpty)
     }
 
+    /// `docker restart`: the same id with another first process and another cgroup. What was known of them is not kept.
+    @Test mutating func startsAgain() throws {
+        let path = "/docker/\(idA)"
+        inventory.apply(.exec(pid: 40, facts: inside(40, cgroup: path)), now: start)
+        let id = try containerID(idA)
+        #expect(inventory.takeDiscoveries().map(\.id) == [id])
+        var described = Container(id: id, runtime: .docker, cgroupPath: path, firstSeen: 0)
+        described.name = "web"
+        described.initProcess = ProcessKey(pid: 40, startTime: 500)
+        described.cgroup = CgroupID(7)
+        inventory.set(described, now: start)
+        inventory.apply(.exec(pid: 41, facts: inside(41, cgroup: path, inner: 2)), now: start)
+        #expect(inventory.takeDiscoveries().isEmpty)
+        inventory.apply(.exit(pid: 41), now: start)
+        inventory.apply(.exit(pid: 40), now: start)
+
+        inventory.apply(.exec(pid: 50, facts: inside(50, cgroup: path, start: 900)), now: start)
+        let again = inventory.takeDiscoveries()
+        #expect(again.map(\.id) == [id])
+        #expect(again.first?.pid == 50)
+        let known = try #require(inventory.container(id))
+        #expect(known.name == "web")
+        #expect(known.initProcess == nil)
+        #expect(known.cgroup == nil)
+    }
+
     /// State files that are read after the processes: the container takes over what stood in for it.
     @Test mutating func stateFilesAfterProcesses() throws {
         var bare = inside(32, parent: 1, cgroup: "/")
