@@ -6,7 +6,7 @@ AGENT := .build/release/nodeagent
 KERNELS ?= host uml vm
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-unit test-kernel lint format bench fuzz clean
+.PHONY: help build run demo test test-unit test-kernel lint format bench fuzz clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ build: ## Build the program: .build/release/nodeagent (installs what the build n
 
 run: build ## Build and run the agent in the foreground with config/nodeagent.yaml; needs root.
 	@RUNTIME_DIRECTORY=$(CURDIR)/.run exec $(AGENT) run --config config/nodeagent.yaml
+
+demo: ## Watch it work, in under a minute once built: four escapes told, one frozen, its evidence, its release; needs root.
+	@scripts/demo.sh
 
 test: build ## Everything: unit tests, and the live acts on every kernel; needs root.
 	@Tests/testbed/install.sh

@@ -37,8 +37,9 @@ struct CollectCommand: ParsableCommand {
     var minimumFree: UInt64?
     @Option(name: .customLong("runtime-directory"), help: "Where the agent's control socket lies.")
     var runtimeDirectory: String?
-    /// Started by a rule: waits for its turn and works at idle priority. The sensor's end of a pair says what the cause is,
-    /// and hears how it ended.
+    /// The process that does the work; the other end of a pair hears how it ended.
+    @Flag(help: .hidden) var worker = false
+    /// The same for a rule: waits for its turn, works at idle priority, and is first told the cause.
     @Flag(help: .hidden) var background = false
     private static let starter: CInt = 3
 
@@ -58,19 +59,78 @@ struct CollectCommand: ParsableCommand {
                 .exit()
         }
         signal(SIGPIPE, SIG_IGN)
-        if background { CollectionPriority.lower() }
+        guard worker || background else { supervise() }
+        if background {
+            CollectionPriority.lower()
+        } else {
+            // Its starter shows the person what became of it: without that there is nobody to collect for.
+            _ = na_die_with_parent(getppid(), SIGTERM)
+        }
+        finish(work())
+    }
+
+    /// Without waiting for threads that hang.
+    private func finish(_ report: CollectionReport) -> Never {
+        report.send(Self.starter)
+        // Whoever reads this program's output waits for its end: a process that hangs must not hold it open.
+        for descriptor in STDIN_FILENO...Self.starter { close(descriptor) }
+        _exit(report.status.rawValue)
+    }
+
+    private func work() -> CollectionReport {
+        // A Ctrl-C is to leave no half file behind.
+        na_note_termination()
         let started = realtimeNanoseconds()
         do {
             let lock = try takeTurn()
-            try collect(started)
+            let report = try collect(started)
+            // Not at the process's end, which may not come.
             _ = consume lock
+            return report
         } catch let failure as CommandFailure {
-            failure.exit()
+            return CollectionReport(status: failure.status, text: "nodeagent: \(failure.description)")
         } catch let error as EvidenceError {
-            CommandFailure(error.reason == .exists ? .refused : .failed, error.description).exit()
+            return CollectionReport(
+                status: error.reason == .exists ? .refused : .failed, text: "nodeagent: \(error.description)")
         } catch {
-            CommandFailure(.failed, "\(error)").exit()
+            return CollectionReport(status: .failed, text: "nodeagent: \(error)")
         }
+    }
+
+    /// Starts the process that does the work and tells the person how it ended.
+    private func supervise() -> Never {
+        var pair: [CInt] = [-1, -1]
+        guard unsafe na_socket_pair(&pair) == 0, let executable = try? readLink("/proc/self/exe") else {
+            CommandFailure(.failed, "cannot start the collection: \(errorText(errno))").exit()
+        }
+        na_note_termination()
+        var pointers = unsafe (CommandLine.arguments + ["--worker"]).map { unsafe strdup($0) }
+        unsafe pointers.append(nil)
+        let pid = unsafe na_spawn(executable, &pointers, pair[1])
+        close(pair[1])
+        guard pid > 0 else { CommandFailure(.failed, "cannot start the collection: \(errorText(-pid))").exit() }
+        var wasAsked = false
+        while true {
+            _ = waitReadable([pair[0]], milliseconds: 100)
+            if let report = CollectionReport.receive(pair[0]) { tell(report) }
+            var status: CInt = 0
+            if unsafe na_wait_exit(pid, &status) != 0 {
+                // It may have spoken in between.
+                if let report = CollectionReport.receive(pair[0]) { tell(report) }
+                if let known = ExitStatus(rawValue: status), known != .done { Glibc.exit(known.rawValue) }
+                CommandFailure(.failed, "the collection ended with \(status) and without a word").exit()
+            }
+            if na_termination_noted() != 0, !wasAsked {
+                wasAsked = true
+                kill(pid, SIGTERM)
+            }
+        }
+    }
+
+    private func tell(_ report: CollectionReport) -> Never {
+        if let path = report.path { print(path) }
+        writeError(report.text.hasSuffix("\n") ? report.text : report.text + "\n")
+        Glibc.exit(report.status.rawValue)
     }
 
     /// One collection at a time on a host.
@@ -89,7 +149,7 @@ struct CollectCommand: ParsableCommand {
         return file
     }
 
-    private func collect(_ started: UInt64) throws {
+    private func collect(_ started: UInt64) throws -> CollectionReport {
         let (target, name) = try findTarget()
         let limits = CollectionLimits(
             deadline: monotonicNanoseconds() + deadline * 1_000_000_000, archiveBytes: maximumSize << 20,
@@ -98,12 +158,11 @@ struct CollectCommand: ParsableCommand {
         let archive = try EvidenceArchive(
             output: destination(name, started), limits: limits, program: "nodeagent \(NodeAgent.version)",
             reader: reader)
-        // From here on a Ctrl-C is to leave no half file behind.
-        na_note_termination()
-        let line = ProgressLine()
+        let line = ProgressLine(isQuiet: background)
         do {
             let context = CollectionContext(
-                command: CommandLine.arguments, target: name, started: started, limits: limits,
+                command: CommandLine.arguments.filter { $0 != "--worker" }, target: name, started: started,
+                limits: limits,
                 includesSecrets: includeSecrets)
             try context.add(to: archive)
             try addTrail(of: target, to: archive)
@@ -115,14 +174,15 @@ struct CollectCommand: ParsableCommand {
                 guard na_termination_noted() == 0 else {
                     archive.abandon()
                     line.end()
-                    CommandFailure(.failed, "interrupted; nothing is left behind").exit()
+                    finish(
+                        CollectionReport(status: .failed, text: "nodeagent: interrupted; nothing is left behind"))
                 }
             }
             collection.hostArtifacts = !withoutHost
             try collection.run()
             let summary = try archive.finish()
             line.end()
-            report(summary)
+            return report(summary)
         } catch {
             archive.abandon()
             line.end()
@@ -192,27 +252,19 @@ struct CollectCommand: ParsableCommand {
         }
     }
 
-    private func report(_ summary: CollectionSummary) -> Never {
+    private func report(_ summary: CollectionSummary) -> CollectionReport {
         let good = summary.byStatus[.ok, default: 0]
         let missing = summary.byStatus.filter { $0.key != .ok && $0.value > 0 }.sorted {
             $0.key.rawValue < $1.key.rawValue
         }
-        if !background { print(summary.path) }
         var text = "\(good) artifacts, \(ProgressLine.size(summary.archiveBytes)), sha256 \(summary.sha256)\n"
         if !missing.isEmpty {
             text += missing.map { "\($0.value) \($0.key.rawValue)" }.joined(separator: ", ")
             text += "; manifest.jsonl in the tarball says which and why\n"
         }
-        if let reason = summary.stopReason { text += "nodeagent: ended early: \(reason)\n" }
-        if background {
-            let lines = text.split(separator: "\n").joined(separator: "; ")
-            let report = Array("\(summary.archiveBytes)\n\(summary.path)\n\(lines)".utf8)
-            _ = unsafe send(Self.starter, report, report.count, CInt(MSG_DONTWAIT | MSG_NOSIGNAL))
-        } else {
-            writeError(text)
-        }
-        guard good > 0 else { Glibc.exit(ExitStatus.nothingCollected.rawValue) }
-        Glibc.exit((summary.isWhole ? ExitStatus.done : .partial).rawValue)
+        if let reason = summary.stopReason { text += "ended early: \(reason)\n" }
+        let status: ExitStatus = good == 0 ? .nothingCollected : summary.isWhole ? .done : .partial
+        return CollectionReport(status: status, bytes: summary.archiveBytes, path: summary.path, text: text)
     }
 }
 

@@ -40,7 +40,7 @@ struct CollectorQueue: Sendable {
         var socket: OwnedSocket
         var job: Job
         var started: UInt64
-        var report: [UInt8] = []
+        var wasKilled = false
     }
     /// A noncopyable descriptor lies in no array or optional of a copyable type.
     private final class OwnedSocket: Sendable {
@@ -54,6 +54,8 @@ struct CollectorQueue: Sendable {
     private var waiting: [Job] = []
     private var last: [ContainerID: UInt64] = [:]
     private var ended: [Outcome] = []
+    /// They have reported, and are still to end.
+    private var leaving: [pid_t] = []
 
     private static let waitingLimit = 16
     private static let interval: UInt64 = 600_000_000_000
@@ -78,31 +80,31 @@ struct CollectorQueue: Sendable {
 
     /// Looks after the child; called a few times a second.
     mutating func poll(now: UInt64) -> Outcome? {
+        var status: CInt = 0
+        leaving.removeAll { unsafe na_wait_exit($0, &status) != 0 }
         if !ended.isEmpty { return ended.removeFirst() }
         guard var running = child else { return nil }
-        running.report += Self.receive(running.socket.descriptor.rawValue)
-        child = running
-        var status: CInt = 0
-        guard unsafe na_wait_exit(running.pid, &status) != 0 else {
-            let limit = UInt64(program.deadlineSeconds) * 1_000_000_000 + Self.grace
-            if now > running.started + limit { kill(running.pid, SIGKILL) }
-            return nil
+        // In this order: it may report and end in between.
+        let hasEnded = unsafe na_wait_exit(running.pid, &status) != 0
+        let report = CollectionReport.receive(running.socket.descriptor.rawValue)
+        let limit = UInt64(program.deadlineSeconds) * 1_000_000_000 + Self.grace
+        let isLate = now > running.started + limit
+        if isLate, !running.wasKilled, report == nil, !hasEnded {
+            kill(running.pid, SIGKILL)
+            running.wasKilled = true
+            child = running
         }
-        running.report += Self.receive(running.socket.descriptor.rawValue)
+        // One that was killed and does not end hangs in a file system, and is not waited for.
+        guard report != nil || hasEnded || now > running.started + limit + Self.grace else { return nil }
+        if !hasEnded { leaving.append(running.pid) }
         child = nil
         startNext(now)
-        // BYTES, PATH and TEXT, a line each.
-        let lines = String(decoding: running.report, as: UTF8.self)
-            .split(separator: "\n", maxSplits: 2, omittingEmptySubsequences: false)
-        var outcome = Outcome(
-            job: running.job, status: ExitStatus(rawValue: status), report: "", started: running.started, ended: now)
-        if lines.count == 3 {
-            outcome.bytes = UInt64(lines[0]) ?? 0
-            outcome.path = String(lines[1])
-            outcome.report = String(lines[2])
-        }
-        return outcome
+        return Outcome(
+            job: running.job, status: report?.status, report: Self.line(report?.text ?? ""), path: report?.path,
+            bytes: report?.bytes ?? 0, started: running.started, ended: now)
     }
+
+    private static func line(_ text: String) -> String { text.split(separator: "\n").joined(separator: "; ") }
 
     var isBusy: Bool { child != nil || !waiting.isEmpty }
 
@@ -136,11 +138,5 @@ struct CollectorQueue: Sendable {
         let cause = job.alert.line(.json, hostname: hostname, colored: false)
         _ = unsafe send(socket.descriptor.rawValue, cause, cause.count, CInt(MSG_DONTWAIT | MSG_NOSIGNAL))
         return Child(pid: pid, socket: socket, job: job, started: now)
-    }
-
-    private static func receive(_ socket: CInt) -> [UInt8] {
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        let count = unsafe recv(socket, &buffer, buffer.count, CInt(MSG_DONTWAIT))
-        return count > 0 ? Array(buffer[..<count]) : []
     }
 }

@@ -4,10 +4,12 @@ import LinuxSystem
 
 /// One line on a terminal that tells how far a collection is; nothing where standard error is no terminal.
 final class ProgressLine {
-    private let isShown = isatty(STDERR_FILENO) == 1
+    private let isShown: Bool
     private let started = monotonicNanoseconds()
     private var next: UInt64 = 0
     private var width = 0
+
+    init(isQuiet: Bool) { isShown = !isQuiet && isatty(STDERR_FILENO) == 1 }
 
     /// Writes at most ten times a second.
     func show(_ progress: CollectionProgress) {

@@ -92,6 +92,16 @@ final class ResponseWorker: Sendable {
 
     func send(_ request: ResponseRequest) { messages.send(.alert(request)) }
     func publish(_ containers: [Container]) { self.containers.withLock { $0 = containers } }
+    /// A container that was described before the first of all were published.
+    func learn(_ container: Container) {
+        containers.withLock { containers in
+            if let index = containers.firstIndex(where: { $0.id == container.id }) {
+                containers[index] = container
+            } else {
+                containers.append(container)
+            }
+        }
+    }
     func requestStop() { stop.signal() }
 
     /// `isolate` and `release`; called on the control server's thread, which waits.

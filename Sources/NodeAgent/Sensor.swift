@@ -183,18 +183,19 @@ final class Sensor: Sendable {
             marks = nil
         }
 
-        let containerReader = ContainerReader(proc: proc, host: host)
-        let containerWorker = try ContainerWorker(reader: containerReader) { container in
-            inputs.reports.send(.described(container))
-        }
-        self.containerWorker = containerWorker
-
         let actionCounters = ActionCounters(
             actions: ["collect", "freeze", "kill", "release"], results: ["done", "partial", "refused", "failed"],
             collections: ["done", "partial", "failed"])
         let history = EventHistory(hostname: hostname())
         let responder = try Self.responder(setup, host, counters: actionCounters) { writer.send($0) }
         self.responder = responder
+
+        let containerReader = ContainerReader(proc: proc, host: host)
+        let containerWorker = try ContainerWorker(reader: containerReader) { container in
+            inputs.reports.send(.described(container))
+            responder.learn(container)
+        }
+        self.containerWorker = containerWorker
 
         let auditReader = auditReader
         let fanotify = fanotify

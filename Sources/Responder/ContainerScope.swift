@@ -58,6 +58,19 @@ package struct ContainerScope: ~Copyable {
         guard !Self.isEmpty(directory) else { throw .identityChanged("cgroup \(path) is empty or gone") }
     }
 
+    /// Whether it stands still already, in this hierarchy or in another: on a hybrid host an engine may pause by v1's freezer
+    /// what would be frozen here by v2, and one never finishes above the other.
+    package func isFrozen(_ container: Container, tree: CgroupTree, proc: ProcFilesystem) -> Bool {
+        if (try? directory.isFrozen()) == true { return true }
+        let living = container.initProcess.flatMap { Self.memberships(of: $0, proc: proc) }
+        return tree.isolationPlaces(of: container, memberships: living).contains { place in
+            guard place.hierarchy != hierarchy, let other = try? CgroupDirectory(place.hierarchy, path: place.path),
+                other.canFreeze
+            else { return false }
+            return (try? other.isFrozen()) ?? false
+        }
+    }
+
     private func isLine(_ membership: CgroupMembership) -> Bool {
         hierarchy.isUnified ? membership.hierarchy == 0 : membership.controllers.contains("freezer")
     }

@@ -82,7 +82,9 @@ package final class Isolation {
             }
             try limit(.freeze, container, origin)
             let scope = try examinedScope(container, origin)
-            if (try? scope.directory.isFrozen()) == true { return .unchanged("it is frozen already, by somebody else") }
+            if scope.isFrozen(container, tree: tree, proc: proc) {
+                return .unchanged("it is frozen already, by somebody else")
+            }
             if dryRun { return .wouldAct }
             let deadline = ttl.map { Self.sum(monotonicNanoseconds(), $0) }
             var step = self.step(.freeze, record, scope, origin, deadline: deadline)

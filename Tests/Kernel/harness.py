@@ -160,12 +160,16 @@ class Agent:
         self.alerts, self.stderr = [], []
         self.changed = threading.Condition()
 
-    def start(self, timeout):
+    def start(self, timeout, config=None):
+        """config: another one than the run's, for this start."""
         self.alerts, self.stderr = [], []
-        self.child = subprocess.Popen([self.binary, "run", "--config", self.config, "--output", "json"], env=self.env,
+        self.child = subprocess.Popen([self.binary, "run", "--config", config or self.config, "--output", "json"], env=self.env,
                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        ready = threading.Event()
         threading.Thread(target=self._read_alerts, args=(self.child.stdout,), daemon=True).start()
+        self._wait_ready(timeout)
+
+    def _wait_ready(self, timeout):
+        ready = threading.Event()
         threading.Thread(target=self._read_stderr, args=(self.child.stderr, ready), daemon=True).start()
         limit = time.monotonic() + timeout
         while not ready.wait(0.02):
@@ -274,6 +278,11 @@ class Container:
             return log.read()[-300:].strip().replace("\n", " ")
 
     def run(self, *argv, timeout=20):
+        self.send(*argv)
+        return self.answer(timeout)
+
+    def send(self, *argv):
+        """A command whose answer may have to wait: the container can be frozen by then."""
         self._serial += 1
         line = "\t".join(("%d" % self._serial,) + argv) + "\n"
         try:
@@ -281,6 +290,9 @@ class Container:
             self.child.stdin.flush()
         except OSError as error:
             raise Failure("%s is gone: %s %s" % (self.name, error, self._errors()))
+
+    def answer(self, timeout=20):
+        """Of the last command that was sent."""
         parts = self._line(timeout * (self.machine.factor + 1) / 2).split("\t")
         if len(parts) < 6 or parts[0] != str(self._serial):
             raise Failure("%s: %s" % (self.name, " ".join(parts)))
@@ -309,6 +321,35 @@ def numbered(count=[0]):
     return count[0]
 
 
+class More:
+    """Of a container: volumes, pairs of a host path and one inside; tmpfs, paths inside; env, `NAME=value`; pids, the most that
+    may live in it (0: as the engine has it)."""
+
+    def __init__(self, volumes=(), tmpfs=(), env=(), pids=0):
+        self.volumes, self.tmpfs, self.env, self.pids = volumes, tmpfs, env, pids
+
+    def words(self):
+        """For podman and docker."""
+        words = ["--pids-limit", "%d" % self.pids] if self.pids else []
+        for host, inside in self.volumes:
+            words += ["-v", "%s:%s" % (host, inside)]
+        for path in self.tmpfs:
+            words += ["--tmpfs", path]
+        for entry in self.env:
+            words += ["-e", entry]
+        return words
+
+    def add_to(self, config):
+        """For an OCI configuration."""
+        for host, inside in self.volumes:
+            config["mounts"].append({"destination": inside, "type": "bind", "source": host, "options": ["rbind", "rw"]})
+        for path in self.tmpfs:
+            config["mounts"].append({"destination": path, "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "nodev"]})
+        config["process"]["env"] += list(self.env)
+        if self.pids:
+            config["linux"]["resources"]["pids"] = {"limit": self.pids}
+
+
 class Engine:
     name = ""
     runtime_name = ""                    # what the agent's inventory calls it
@@ -323,7 +364,8 @@ class Engine:
     def stop(self):
         """Ends what start() began."""
 
-    def container(self, privileged=False, pid=None, network="none", devices=(), pod=None, command=("offender", "serve")):
+    def container(self, privileged=False, pid=None, network="none", devices=(), pod=None, command=("offender", "serve"), more=None):
+        """more: what few acts need, see More."""
         raise NotImplementedError
 
     def once(self, *command, privileged=False, pid=None, network="none"):
@@ -366,11 +408,11 @@ class Podman(Engine):
             options += ["--device", device]
         return options
 
-    def container(self, privileged=False, pid=None, network="none", devices=(), pod=None, command=("offender", "serve")):
+    def container(self, privileged=False, pid=None, network="none", devices=(), pod=None, command=("offender", "serve"), more=None):
         name = "%s%d-%d" % (PREFIX, os.getpid(), numbered())
         cidfile = os.path.join(self.machine.work, name + ".cid")
         words = ["podman", *self.extra, "run", "-i", "--rm", "--name", name, "--cidfile", cidfile,
-                 *self._options(privileged, pid, network, devices, pod), IMAGE, *command]
+                 *self._options(privileged, pid, network, devices, pod), *(more.words() if more else ()), IMAGE, *command]
         return Container(self, name, words, get_id=lambda: open(cidfile).read().strip(), pod=pod)
 
     def once(self, *command, privileged=False, pid=None, network="none"):
@@ -476,11 +518,12 @@ class Docker(Engine):
             options += ["--device", device]
         return options
 
-    def container(self, privileged=False, pid=None, network="none", devices=(), pod=None, command=("offender", "serve")):
+    def container(self, privileged=False, pid=None, network="none", devices=(), pod=None, command=("offender", "serve"), more=None):
         name = "%s%d-%d" % (PREFIX, os.getpid(), numbered())
         cidfile = os.path.join(self.machine.work, name + ".cid")
         return Container(self, name, self._docker("run", "-i", "--rm", "--name", name, "--cidfile", cidfile,
-                                                  *self._options(privileged, pid, network, devices), IMAGE, *command),
+                                                  *self._options(privileged, pid, network, devices),
+                                                  *(more.words() if more else ()), IMAGE, *command),
                          get_id=lambda: open(cidfile).read().strip())
 
     def once(self, *command, privileged=False, pid=None, network="none"):
@@ -537,7 +580,7 @@ class Containerd(Engine):
             options += ["--device", device]
         return options
 
-    def container(self, privileged=False, pid=None, network="none", devices=(), pod=None, command=("offender", "serve")):
+    def container(self, privileged=False, pid=None, network="none", devices=(), pod=None, command=("offender", "serve"), more=None):
         name = "%s%d-%d" % (PREFIX, os.getpid(), numbered())
         return Container(self, name, ["ctr", "run", "--rm", *self._options(privileged, pid, network, devices), IMAGE, name, *command])
 
@@ -580,7 +623,7 @@ class Runc(Engine):
         self.root = os.path.join(self.machine.work, "runc-root")
         os.makedirs(self.root, exist_ok=True)
 
-    def bundle(self, name, command, privileged, pid, network, devices, copy_rootfs=False):
+    def bundle(self, name, command, privileged, pid, network, devices, more=None):
         bundle = os.path.join(self.machine.work, "bundle-" + name)
         rootfs = os.path.join(bundle, "rootfs")
         os.makedirs(bundle)
@@ -618,13 +661,15 @@ class Runc(Engine):
                       "maskedPaths": [] if privileged else ["/proc/kcore", "/proc/keys", "/sys/firmware"],
                       "readonlyPaths": [] if privileged else ["/proc/sys", "/proc/sysrq-trigger"]},
         }
+        if more:
+            more.add_to(config)
         with open(os.path.join(bundle, "config.json"), "w") as out:
             json.dump(config, out)
         return bundle
 
-    def container(self, privileged=False, pid=None, network="none", devices=(), pod=None, command=("offender", "serve")):
+    def container(self, privileged=False, pid=None, network="none", devices=(), pod=None, command=("offender", "serve"), more=None):
         name = "%s%d-%d" % (PREFIX, os.getpid(), numbered())
-        bundle = self.bundle(name, command, privileged, pid, network, devices)
+        bundle = self.bundle(name, command, privileged, pid, network, devices, more)
         container = Container(self, name, ["runc", "--root", self.root, "run", "--bundle", bundle, name], image=None)
         container.bundle = bundle
         return container
@@ -666,7 +711,7 @@ OTHER_RUNTIME = ("attribution/only-command", "benign/start-and-stop", "block_dev
 IN_VM = ("attribution/*", "benign/*", "privileged/*", "block_device/mount-old", "block_device/mount-new", "block_device/open",
          "block_device/mknod", "block_device/near-*", "environ/cat*", "environ/symlink", "environ/task-alias", "environ/second-proc",
          "environ/bind-mounted", "environ/exec", "environ/near-*", "environ/host-pid*", "uevent_helper/shell-*",
-         "agent/*", "uevent_helper/openat2-*", "uevent_helper/write*", "uevent_helper/descriptor*", "uevent_helper/near-*")
+         "agent/*", "response/freeze", "response/kill", "collect/hostile", "uevent_helper/openat2-*", "uevent_helper/write*", "uevent_helper/descriptor*", "uevent_helper/near-*")
 
 
 def act(name, kernels=ALL, engines=EACH, own_agent=False):
@@ -687,13 +732,13 @@ class Test:
         self.kernel = session.machine.name
         self.began = time.time_ns()
         self.notes = []
-        self._own = []
+        self.own = []
 
     # -- containers --
     def container(self, **options):
         """One of this act's own, gone at its end."""
         made = self.engine.container(**options)
-        self._own.append(made)
+        self.own.append(made)
         return made
 
     def shared(self, **options):
@@ -702,23 +747,32 @@ class Test:
 
     def close(self):
         """Ends this act's containers; in the VM, where that takes seconds, while the next act begins."""
-        for container in self._own:
+        for container in self.own:
             if self.kernel == "vm":
                 worker = threading.Thread(target=container.close)
                 worker.start()
                 self.session.closing.append(worker)
             else:
                 container.close()
-        self._own.clear()
+        self.own.clear()
 
     # -- the agent --
     @property
     def watched(self):
         return self.session.agent is not None
 
-    def start_agent(self):
+    def start_agent(self, config=None):
+        """config: the path of another configuration than the run's."""
         if self.session.agent:
-            self.session.agent.start(30 * self.machine.factor)
+            self.session.agent.start(30 * self.machine.factor, config)
+
+    def nodeagent(self, *words, timeout=60):
+        """Another command of the program, with the agent's directories; what it printed is text."""
+        agent = self.session.agent
+        done = subprocess.run([agent.binary, *words], env=agent.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=timeout * self.machine.factor, check=False)
+        done.stdout, done.stderr = (part.decode("utf-8", "replace") for part in (done.stdout, done.stderr))
+        return done
 
     def note(self, text):
         self.notes.append(text)

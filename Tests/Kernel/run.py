@@ -29,7 +29,7 @@ ROOT = harness.ROOT
 KERNELS = ("host", "uml", "vm")
 # python3-minimal lacks them; they are pure Python and go into the VM from this machine's Debian python
 VM_MODULES = ("json", "shutil.py")
-VM_LIMIT, UML_LIMIT = 1800, 600          # seconds
+VM_LIMIT, UML_LIMIT = 2700, 1200          # seconds
 
 
 # ---- building: the offender, the image ----
@@ -90,6 +90,9 @@ class Session:
             found = self._shared[key] = engine.container(**options)
             time.sleep(self.machine.settle)      # its start's alerts are not those of the acts to come
         return found
+
+    def all_shared(self):
+        return list(self._shared.values())
 
     def close_shared(self):
         for container in self._shared.values():
@@ -282,6 +285,12 @@ def end_session(child):
         time.sleep(0.3)
 
 
+def libraries(program):
+    """Paths of the shared libraries that a program is linked with."""
+    found = subprocess.run(["ldd", program], stdout=subprocess.PIPE, check=True).stdout.decode()
+    return [words[2] for words in map(str.split, found.splitlines()) if len(words) > 2 and words[1] == "=>"]
+
+
 def run_elsewhere(kernel, options, work):
     """Starts the user-mode kernel or the VM with this program in it; (passed, failed, skipped)."""
     import shutil
@@ -316,12 +325,18 @@ def run_elsewhere(kernel, options, work):
         os.makedirs(os.path.join(payload, "pylib"))
         for name in VM_MODULES:
             subprocess.run(["cp", "-a", "/usr/lib/python3.11/" + name, os.path.join(payload, "pylib")], check=True)
+        os.makedirs(os.path.join(payload, "lib"))
         if not options["no_agent"]:
             shutil.copy(options["agent"], os.path.join(payload, "nodeagent"))
+            for path in libraries(options["agent"]):
+                shutil.copy(path, os.path.join(payload, "lib"))
         with open(script, "w") as out:
-            out.write("#!/bin/bash\nmodprobe uevent_helper\nmv /vm/payload-vm /vm/work; cd /vm\nexec env PYTHONPATH=/vm/work/pylib /usr/bin/python3 -B"
+            # of the agent's libraries those that the VM lacks
+            out.write("#!/bin/bash\nmodprobe uevent_helper\nmv /vm/payload-vm /vm/work; cd /vm\n"
+                      "for l in work/lib/*; do [ -e /lib/x86_64-linux-gnu/${l##*/} ] || mv $l /lib/x86_64-linux-gnu/; done\nexec env PYTHONPATH=/vm/work/pylib /usr/bin/python3 -B"
                       " /vm/Kernel/run.py %s --work /vm/work --agent /vm/work/nodeagent --config /vm/config/%s\n"
                       % (quoted, os.path.basename(options["config"])))
+        shutil.copy("/usr/bin/zstd", os.path.join(payload, "zstd"))     # the VM has its libraries, and tar
         command = [os.path.join(ROOT, "Tests", "testbed", "run-in-vm.sh"), "-t", str(VM_LIMIT), script, payload,
                    os.path.join(files, "Kernel")]
         if os.path.isdir(os.path.join(files, "config")):

@@ -1,7 +1,7 @@
 #!/bin/bash
 # install.sh - install what the tests need, only what is missing, saying what.
 #
-# usage: install.sh [host|uml|vm|all]      (default all; host and uml share most)
+# usage: install.sh [host|uml|vm|demo|all]      (default all; host and uml share most; demo: of host, only podman)
 set -euo pipefail
 export PATH=$PATH:/usr/sbin:/sbin
 what=${1:-all}
@@ -10,7 +10,7 @@ missing=()
 need() {       # need PATH PACKAGE: the package unless the file is there
     [ -e "$1" ] || missing+=("$2")
 }
-case $what in host|uml|vm|all) ;; *) sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//;p}' "$0"; exit 64 ;; esac
+case $what in host|uml|vm|demo|all) ;; *) sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//;p}' "$0"; exit 64 ;; esac
 # the acts: a static offender, a static busybox, an image; auditctl to save and put back audit's state
 need /usr/bin/python3 python3
 need /usr/bin/gcc gcc
@@ -23,9 +23,12 @@ need /usr/sbin/losetup mount
 need /usr/bin/flock util-linux
 need /usr/sbin/ip iproute2
 need /usr/sbin/runc runc
-if [ "$what" = host ] || [ "$what" = all ]; then
+need /usr/bin/zstd zstd
+if [ "$what" = host ] || [ "$what" = demo ] || [ "$what" = all ]; then
     need /usr/bin/podman podman
     need /usr/bin/conmon conmon
+fi
+if [ "$what" = host ] || [ "$what" = all ]; then
     need /usr/bin/containerd containerd
     need /usr/sbin/dockerd docker.io
     need /usr/bin/promtool prometheus        # checks and scrapes the metrics; policy-rc.d below keeps its service down
@@ -40,7 +43,6 @@ if [ "$what" = vm ] || [ "$what" = all ]; then
     need /usr/bin/mmdebstrap mmdebstrap
     need /usr/sbin/sfdisk fdisk
     need /usr/bin/cpio cpio
-    need /usr/bin/zstd zstd
     need /usr/bin/make make
     need /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring
 fi

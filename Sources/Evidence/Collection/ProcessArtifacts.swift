@@ -78,6 +78,16 @@ package final class ProcessArtifacts {
         try writer.add(artifact, outcome: outcome, limit: piece.limit, isRedacted: true, started: piece.started)
     }
 
+    /// Asked of the file system itself, whose server may never answer.
+    private func isOnTmpfs(_ object: borrowing OwnedDescriptor) -> Bool {
+        guard let shared = try? SharedDescriptor(duplicating: object) else { return false }
+        let magic = writer.reader.run(timeout: Self.timeout) { try? shared.descriptor.filesystemMagic() } ?? nil
+        return magic == Self.tmpfs
+    }
+
+    /// TMPFS_MAGIC of linux/magic.h.
+    private static let tmpfs: Int64 = 0x0102_1994
+
     /// Whole when it exists nowhere else or the container brought it; else its hash says which program it is.
     private func executable(
         _ file: ProcessReading.OpenFile, _ object: borrowing OwnedDescriptor, root: [UInt8], _ member: String,
@@ -88,8 +98,8 @@ package final class ProcessArtifacts {
         // Of a container that was only chrooted, the link has the way from the mount namespace's root.
         let isBelowRoot = root.count > 1 && file.target.starts(with: root)
         let isWanted =
-            status.links == 0 || file.isOnTmpfs || isWritten(file.target)
-            || isBelowRoot && isWritten(Array(file.target.dropFirst(root.count)))
+            status.links == 0 || isWritten(file.target)
+            || isBelowRoot && isWritten(Array(file.target.dropFirst(root.count))) || isOnTmpfs(object)
         var text = "path \(EscapedName.escape(file.target))\ndevice \(status.file.device)\ninode \(status.file.inode)\n"
         text += "size \(status.size)\nmode \(String(status.mode & 0o7777, radix: 8))\nlinks \(status.links)\n"
         if isWanted {

@@ -26,7 +26,6 @@ package final class ProcessReading: Sendable {
         /// The link's text.
         package var target: [UInt8]
         package var status: ObjectStatus
-        package var isOnTmpfs: Bool
     }
 
     package struct Result: Sendable {
@@ -66,7 +65,6 @@ package final class ProcessReading: Sendable {
     /// Descriptors listed, and deleted files held open at a time.
     private static let descriptorLimit = 4096
     private static let heldLimit = 64
-    private static let tmpfs: Int64 = 0x0102_1994
 
     private let result = Mutex(Result())
     private let path: String
@@ -195,9 +193,7 @@ package final class ProcessReading: Sendable {
             _ = close(descriptor)
             return
         }
-        // A tmpfs or memfd answers at once; for others statfs may wait for a server, so it is asked last.
-        let isOnTmpfs = na_filesystem_magic(descriptor) == Self.tmpfs
-        let file = OpenFile(descriptor: descriptor, name: name, target: target, status: status, isOnTmpfs: isOnTmpfs)
+        let file = OpenFile(descriptor: descriptor, name: name, target: target, status: status)
         let isHeld = result.withLock { result in
             if result.isAbandoned { return false }
             if result.files.count >= Self.heldLimit {

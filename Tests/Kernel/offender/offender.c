@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fuse.h>
 #include <linux/io_uring.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
@@ -21,10 +22,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -200,6 +204,267 @@ static int act_hold(const char *path, int flags, const char *fifo)
     return use(fd, "hold");
 }
 
+/* ---- what a collection of evidence has to bear ---- */
+
+/* odd-names DIR: one small file for each name, and a directory and a link with such a name */
+static int act_odd_names(const char *dir)
+{
+    static char longest[256], longest_bytes[256];
+    memset(longest, 'a', 255);
+    memset(longest_bytes, 0xff, 255);
+    const char *names[] = {
+        "new\nline", "tab\there", "back\\slash", "\\x41", "esc\033[31mred\033[0m", "\033]0;title\a", "\xff\xfe\x80", "\xc3(", "\xed\xa0\x80",
+        "\xf4\x90\x80\x80", longest, longest_bytes, " leading", "trailing ", "-rf", "--checkpoint-action=exec=sh", "quote\"'", "\xe2\x80\xaegnp.exe",
+        "\x7f", "\x01", "...", ". .", "*?[a]", "$(id)", "`id`", "%s%n", "a\rb", "{\"path\":\"x\"}\n{\"rows\":0", "caf\xc3\xa9", ".wh.passwd",
+        ".wh..wh..opq", "GNUSparseFile.0", "PaxHeaders.0", "nul\xc0\x80", "id_rsa", "a:b", "~", "\xe2\x80\xa8",
+    };
+    char text[32];
+    mkdir(dir, 0755);
+    int at = open(dir, O_RDONLY | O_DIRECTORY);
+    if (at < 0) return failed("open");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        int fd = openat(at, names[i], O_WRONLY | O_CREAT, 0644);
+        if (fd < 0) return failed("openat");
+        int n = snprintf(text, sizeof text, "name %zu\n", i);
+        if (write(fd, text, n) != n) return failed("write");
+        close(fd);
+    }
+    if (mkdirat(at, "dir\n\xff\\", 0755) < 0 || mkdirat(at, "dir\n\xff\\/dir\t", 0750) < 0) return failed("mkdirat");
+    if (symlinkat("target\n\xff\\/../..", at, "dir\n\xff\\/link\033") < 0) return failed("symlinkat");
+    if (linkat(at, "new\nline", at, "dir\n\xff\\/hard\nlink", 0) < 0) return failed("linkat");
+    return 0;
+}
+
+/* files DIR COUNT */
+static int act_files(const char *dir, int count)
+{
+    char name[32];
+    mkdir(dir, 0755);
+    int at = open(dir, O_RDONLY | O_DIRECTORY);
+    if (at < 0) return failed("open");
+    for (int i = 0; i < count; i++) {
+        int n = snprintf(name, sizeof name, "file-%d", i), fd = openat(at, name, O_WRONLY | O_CREAT, 0600 + i % 64);
+        if (fd < 0 || write(fd, name, n) != n) return failed("file");
+        close(fd);
+    }
+    return 0;
+}
+
+/* nest DIR LENGTH LEVELS: directories in directories, each name of LENGTH bytes; a file in the last */
+static int act_nest(const char *dir, int length, int levels)
+{
+    char name[256];
+    memset(name, 'd', sizeof name);
+    name[length < 255 ? length : 255] = 0;
+    mkdir(dir, 0755);
+    int at = open(dir, O_RDONLY | O_DIRECTORY);
+    for (int i = 0; at >= 0 && i < levels; i++) {
+        if (mkdirat(at, name, 0755) < 0) return failed("mkdirat");
+        int below = openat(at, name, O_RDONLY | O_DIRECTORY);
+        close(at);
+        at = below;
+    }
+    int fd = at < 0 ? -1 : openat(at, "leaf", O_WRONLY | O_CREAT, 0644);
+    return fd < 0 ? failed("openat") : write(fd, "leaf\n", 5) == 5 ? 0 : failed("write");
+}
+
+static int act_socket(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    return fd < 0 || bind(fd, (void *)&address, sizeof address) < 0 ? failed("bind") : 0;
+}
+
+/* grow PATH: longer by 4 KiB every millisecond, up to 64 MiB, and then from the beginning */
+static int act_grow(const char *path)
+{
+    static char block[4096];
+    memset(block, 'g', sizeof block);
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0644);
+    if (fd < 0) return failed("open");
+    for (int i = 0;; i++) {
+        if (write(fd, block, sizeof block) < 0) return failed("write");
+        if (i % 16384 == 16383 && ftruncate(fd, 0) < 0) return failed("ftruncate");
+        pause_ms(1);
+    }
+}
+
+/* bomb COUNT: that many processes, or as many as the limits allow; says how many */
+static int act_bomb(int count)
+{
+    int made = 0;
+    fflush(stdout);
+    for (; made < count; made++) {
+        pid_t child = fork();
+        if (child < 0) break;
+        if (child == 0) {
+            for (int fd = 0; fd < 3; fd++) close(fd);      /* the one who asked reads to the end of the pipe */
+            for (;;) pause();
+        }
+    }
+    printf("%d\n", made);
+    return 0;
+}
+
+/* churn: processes that live for some milliseconds, for ever; two at a time */
+static int act_churn(void)
+{
+    for (int i = 0;; i++) {
+        if (fork() == 0) { pause_ms(2 + i % 7); _exit(0); }
+        pause_ms(3);
+        while (waitpid(-1, NULL, WNOHANG) > 0) {}
+    }
+}
+
+/* exchange A B: each gets the other's name, for ever */
+static int act_exchange(const char *a, const char *b)
+{
+    for (;;) {
+        if (renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) < 0) return failed("renameat2");
+        struct timespec t = {0, 100000};
+        nanosleep(&t, NULL);
+    }
+}
+
+/* loud: this program with a command line that is no pleasure to print, and as long as a word may be */
+static int act_loud(void)
+{
+    static char big[131072 - 1];
+    memset(big, 'A', sizeof big - 1);
+    memcpy(big, "\n\033[2J{\"rows\":0}\n\xff\xfe\t\\", 20);
+    char *argv[] = {"lo\nud\033[31m\xff", "sleep-ms", "100000000", big, NULL};
+    execv("/proc/self/exe", argv);
+    return failed("execv");
+}
+
+/* hang FILE: the pages of this process's command line lie in FILE (of a file system that does not answer) */
+static int act_hang(const char *file)
+{
+    static char big[65536];
+    memset(big, 'H', sizeof big - 1);
+    char *argv[] = {"offender", "hung", (char *)file, big, NULL};
+    execv("/proc/self/exe", argv);
+    return failed("execv");
+}
+
+static int act_hung(const char *file, char *word)
+{
+    int fd = open(file, O_RDONLY);
+    char *page = (char *)(((uintptr_t)word + 16384) & ~4095UL);
+    if (fd < 0) return failed("open");
+    if (mmap(page, 4096, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) return failed("mmap");
+    for (;;) pause();
+}
+
+/* fuse DIR: a FUSE file system with one file `f`, which can be found, opened and unlinked. Reading is never answered, and
+ * nothing is any more once the file has been unlinked. The server goes on in the background. */
+static void fuse_answer(int fd, uint64_t unique, int error, const void *data, size_t size)
+{
+    char buffer[512];
+    struct fuse_out_header head = {.len = sizeof head + size, .error = error, .unique = unique};
+    memcpy(buffer, &head, sizeof head);
+    if (size) memcpy(buffer + sizeof head, data, size);
+    if (write(fd, buffer, head.len) < 0) {}
+}
+
+static void fuse_serve(int fd)
+{
+    static char buffer[1 << 20];
+    int is_mute = 0;
+    for (;;) {
+        ssize_t got = read(fd, buffer, sizeof buffer);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < (ssize_t)sizeof(struct fuse_in_header)) _exit(0);
+        struct fuse_in_header *in = (void *)buffer;
+        int is_root = in->nodeid == 1;
+        struct fuse_attr attr = {.ino = in->nodeid, .size = is_root ? 0 : 1 << 20, .nlink = 1, .blksize = 4096,
+                                 .mode = is_root ? S_IFDIR | 0755 : S_IFREG | 0755};
+        if (in->opcode == FUSE_FORGET || in->opcode == FUSE_BATCH_FORGET || in->opcode == FUSE_INTERRUPT || is_mute) continue;
+        switch (in->opcode) {
+        case FUSE_INIT: {
+            struct fuse_init_out out = {.major = 7, .minor = 31, .max_readahead = 4096, .max_write = 65536};
+            fuse_answer(fd, in->unique, 0, &out, sizeof out);
+            break;
+        }
+        case FUSE_GETATTR: {
+            struct fuse_attr_out out = {.attr = attr};
+            fuse_answer(fd, in->unique, 0, &out, sizeof out);
+            break;
+        }
+        case FUSE_LOOKUP: {
+            struct fuse_entry_out out = {.nodeid = 2, .attr = attr};
+            out.attr.ino = 2;
+            out.attr.mode = S_IFREG | 0755;
+            out.attr.size = 1 << 20;
+            if (strcmp(buffer + sizeof *in, "f")) fuse_answer(fd, in->unique, -ENOENT, NULL, 0);
+            else fuse_answer(fd, in->unique, 0, &out, sizeof out);
+            break;
+        }
+        case FUSE_OPEN: case FUSE_OPENDIR: {
+            struct fuse_open_out out = {.fh = 1};
+            fuse_answer(fd, in->unique, 0, &out, sizeof out);
+            break;
+        }
+        case FUSE_UNLINK: is_mute = 1; fuse_answer(fd, in->unique, 0, NULL, 0); break;
+        case FUSE_READ: case FUSE_READDIR: case FUSE_READDIRPLUS: case FUSE_STATFS: break;       /* never */
+        case FUSE_FLUSH: case FUSE_RELEASE: case FUSE_RELEASEDIR: fuse_answer(fd, in->unique, 0, NULL, 0); break;
+        default: fuse_answer(fd, in->unique, -ENOSYS, NULL, 0);
+        }
+    }
+}
+
+static int act_fuse(const char *dir)
+{
+    char options[128];
+    mkdir(dir, 0755);
+    mknod("/dev/fuse", S_IFCHR | 0600, makedev(10, 229));
+    int fd = open("/dev/fuse", O_RDWR);
+    if (fd < 0) return failed("open of /dev/fuse");
+    snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other", fd);
+    if (syscall(SYS_mount, "na-test", dir, "fuse", 0, options) < 0) return failed("mount");
+    fflush(stdout);
+    if (fork() == 0) {
+        for (int i = 0; i < 3; i++) close(i);
+        setsid();
+        fuse_serve(fd);
+    }
+    return 0;
+}
+
+/* hold-deleted PATH: open, and its name gone */
+static int act_hold_deleted(const char *path)
+{
+    int fd = open(path, O_RDONLY);
+    if (fd < 0) return failed("open");
+    if (unlink(path) < 0) return failed("unlink");
+    for (;;) pause();
+}
+
+/* sleepers COUNT: processes that do nothing, each a program of its own that was just executed; ends with its stdin */
+static int act_sleepers(int count)
+{
+    char block[64];
+    for (int i = 0; i < count; i++) {
+        pid_t child = fork();
+        if (child < 0) return failed("fork");
+        if (child == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            close(0);
+            close(1);
+            char number[16];
+            snprintf(number, sizeof number, "%d", i);
+            execl("/proc/self/exe", "sleeper", "sleep-ms", "100000000", number, NULL);
+            _exit(1);
+        }
+    }
+    pause_ms(300);
+    printf("ready\n");
+    fflush(stdout);
+    while (read(0, block, sizeof block) > 0) {}
+    return 0;
+}
+
 static int act_wait_file(const char *path)
 {
     struct stat st;
@@ -278,6 +543,19 @@ static int act(int argc, char **argv)
         pause_ms(atol(A));
         return act(argc - 2, argv + 2);
     }
+    if (IS("until-stopped", 2)) {  /* until-stopped MS ACT...: how long after the act's beginning this process still ran */
+        long long start = now_ns(), last = start, end = start + atol(A) * 1000000LL;
+        int code = act(argc - 2, argv + 2);
+        if (code) return code;
+        for (;;) {
+            struct timespec t = {0, 50000};
+            nanosleep(&t, NULL);
+            long long now = now_ns();
+            if (now - last > 300000000LL) { printf("stopped %lld %lld\n", start, last); return 0; }
+            if (now > end) { errno = ETIMEDOUT; return failed("until-stopped"); }
+            last = now;
+        }
+    }
     if (IS("disguise", 3)) {       /* disguise COMM -- ACT...: comm and argv[0] as COMM, the act in this very process */
         char comm[64], *copy[64];
         int n = 0;
@@ -292,6 +570,21 @@ static int act(int argc, char **argv)
         return act(n, copy);
     }
     if (IS("touch", 1)) { int fd = open(A, O_CREAT | O_WRONLY, 0644); return fd < 0 ? failed("touch") : (close(fd), 0); }
+    if (IS("odd-names", 1)) return act_odd_names(A);
+    if (IS("files", 2)) return act_files(A, atoi(argv[2]));
+    if (IS("nest", 3)) return act_nest(A, atoi(argv[2]), atoi(argv[3]));
+    if (IS("socket", 1)) return act_socket(A);
+    if (IS("xattr", 3)) return setxattr(A, argv[2], argv[3], strlen(argv[3]), 0) < 0 ? failed("setxattr") : 0;
+    if (IS("grow", 1)) return act_grow(A);
+    if (IS("bomb", 1)) return act_bomb(atoi(A));
+    if (IS("churn", 0)) return act_churn();
+    if (IS("exchange", 2)) return act_exchange(A, argv[2]);
+    if (IS("loud", 0)) return act_loud();
+    if (IS("hang", 1)) return act_hang(A);
+    if (IS("hung", 2)) return act_hung(A, argv[2]);
+    if (IS("fuse", 1)) return act_fuse(A);
+    if (IS("hold-deleted", 1)) return act_hold_deleted(A);
+    if (IS("sleepers", 1)) return act_sleepers(atoi(A));
     if (IS("memfd", 0)) {          /* memfd ACT...: the same program from a memfd, then the act */
         int self = open("/proc/self/exe", O_RDONLY), mem = syscall(SYS_memfd_create, "runc_cloned:/proc/self/exe", 0);
         char block[65536];
