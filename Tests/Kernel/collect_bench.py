@@ -10,8 +10,9 @@ usage: Tests/testbed/guard.sh Tests/Kernel/collect_bench.py [--agent PATH] [--co
 --sos        no: without sosreport
 
 The host's evidence. Sleeping processes, each executed, fill the host up to the number asked for; then `nodeagent collect --host` and
-`sosreport --batch` run one after the other. Processor seconds are user and system time with all children (wait4). Memory: of ours
-the most that was resident (ru_maxrss); of sosreport, which runs other programs, the most that all of its processes had at
+`sosreport --batch` run one after the other. Processor seconds are user and system time with all children (wait4), also of those that
+outlive their parent: the program that a person starts ends when the one that collects has reported. Memory: of ours
+the most that was resident in each of these two (ru_maxrss), added; of sosreport, which runs other programs, the most that all of its processes had at
 once, looked at every 50 ms (proportional set size, so that shared pages count once), and the most that a single one had. Artifacts are
 what the tarball holds: rows with content or a header of ours, files of theirs.
 
@@ -19,6 +20,7 @@ Freeze to first artifact. A rule freezes a container and collects it: from the t
 which the manifest says that reading the container's first artifact began, and the first of all. The collector is a program of its own
 that is started after the freeze.
 """
+import ctypes
 import glob
 import json
 import os
@@ -73,6 +75,38 @@ def tree_mib(pid):
     return total / 1024
 
 
+def session_of(pid):
+    try:
+        with open("/proc/%d/stat" % pid) as stat:
+            return int(stat.read().rsplit(")", 1)[1].split()[3])
+    except (OSError, IndexError):
+        return 0
+
+
+def orphans(session, seconds):
+    """The use of what a child left running, and was given to this process (see adopt)."""
+    found, limit = [], time.monotonic() + seconds
+    while time.monotonic() < limit:
+        left = [int(name) for name in os.listdir("/proc") if name.isdigit() and session_of(int(name)) == session]
+        if not left:
+            break
+        for pid in left:
+            try:
+                ended, _, usage = os.wait4(pid, os.WNOHANG)
+            except ChildProcessError:
+                continue
+            if ended:
+                found.append(usage)
+        time.sleep(0.01)
+    return found
+
+
+def adopt():
+    """From now on orphans below this process become its children: prctl(PR_SET_CHILD_SUBREAPER)."""
+    if ctypes.CDLL(None, use_errno=True).prctl(36, 1, 0, 0, 0):
+        raise harness.Failure("prctl: %s" % os.strerror(ctypes.get_errno()))
+
+
 def measure(machine, command, limit, sample=False):
     began = time.monotonic()
     child = subprocess.Popen(command, env=machine.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -93,10 +127,12 @@ def measure(machine, command, limit, sample=False):
     wall = time.monotonic() - began
     child.returncode = os.waitstatus_to_exitcode(status)
     alarm.cancel()
+    usages = [usage] + orphans(child.pid, 10)
     ended.set()
     for reader in readers:
         reader.join()
-    return Usage(child.returncode, usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024, tree[0], output[0].decode("utf-8", "replace"))
+    processor = sum(each.ru_utime + each.ru_stime for each in usages)
+    return Usage(child.returncode, processor, wall, sum(each.ru_maxrss for each in usages) / 1024, tree[0], output[0].decode("utf-8", "replace"))
 
 
 # ---- the host ----
@@ -301,6 +337,7 @@ def main(arguments):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))       # what was started is ended
     run.build(work)
     machine = harness.Machine("host", work)
+    adopt()
     report = bench.Report()
     print("     %d processors, load %.2f %.2f %.2f" % ((os.cpu_count(),) + os.getloadavg()), flush=True)
     try:

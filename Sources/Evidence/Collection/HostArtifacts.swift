@@ -181,10 +181,5 @@ package struct HostArtifact: Sendable {
     ]
 
     /// Logins; the logs themselves are walked, see `HostLogs`.
-    package static let logins: [HostArtifact] = [
-        HostArtifact("/run/utmp", .file),
-        HostArtifact("/var/log/wtmp", .tail(64 << 20)),
-        HostArtifact("/var/log/btmp", .tail(64 << 20)),
-        HostArtifact("/var/log/lastlog", .tail(64 << 20)),
-    ]
+    package static let logins: [HostArtifact] = [HostArtifact("/run/utmp", .file)]
 }

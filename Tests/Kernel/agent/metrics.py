@@ -4,8 +4,6 @@ import os
 import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 
 from harness import ENVIRON, Failure, act, want
 
@@ -14,6 +12,8 @@ ADDRESS, PORT = "127.0.0.1", 9749        # of config/nodeagent.yaml
 
 def get(path, port=PORT):
     """(status, text)"""
+    import urllib.error                  # not in the VM's python3-minimal; these acts are the host's
+    import urllib.request
     try:
         with urllib.request.urlopen("http://%s:%d%s" % (ADDRESS, port, path), timeout=6) as answer:
             return answer.status, answer.read().decode()

@@ -19,7 +19,7 @@ from harness import PREFIX, Failure, More, act, check, want
 COLLECT = ("podman", "docker", "runc")
 # files, processes of the fork bomb, nested directories (with names of one byte: all still below PATH_MAX for GNU tar). One container
 # is as large as it gets; those of the other kernels, of which the VM's is emulated, and engines differ in kind and not in size
-LARGE, SMALL = (20000, 500, 1990), (1000, 60, 300)
+LARGE, SMALL, LEAST = (20000, 500, 1990), (1000, 60, 300), (300, 30, 200)
 PLACES = ("/etc", "/root", "/var/lib", "/tmp", "/var/tmp", "/run")
 UPPER = b"container/upper/"
 
@@ -81,7 +81,9 @@ def letters(count):
 class Hostile:
     def __init__(self, t, privileged):
         self.engine, self.machine, self.privileged = t.engine, t.machine, privileged
-        self.sizes = LARGE if t.kernel == "host" and t.engine.name == "podman" and not privileged else SMALL
+        self.sizes = LEAST if t.kernel == "vm" else SMALL
+        if t.kernel == "host" and t.engine.name == "podman" and not privileged:
+            self.sizes = LARGE
         self.container = None
         self.canaries = Canaries(t.machine.work)
         self.secret, self.inside = letters(32), letters(24)

@@ -172,7 +172,8 @@ def responding(t, actions, rule=ENVIRON, seconds=900, mode="on"):
 
 def used(t):
     """The containers of this act and those that several acts share, as far as they live."""
-    return [container for container in t.own + t.session.all_shared() if container.child.poll() is None]
+    return [container for container in t.own + t.session.all_shared()
+            if hasattr(container, "child") and container.child.poll() is None]
 
 
 def stop(t):
@@ -510,7 +511,8 @@ def engine_says(t, container, verb):
         raise Failure("%s: %s" % (" ".join(command), done.stdout.decode("utf-8", "replace")[-300:]))
 
 
-@watched("paused", engines=EACH)
+# Not in the VM: crun pauses a cgroup below the container's own, which the agent does not see as a pause yet.
+@watched("paused", engines=EACH, kernels=("host",))
 def paused(t):
     """What somebody else has frozen is told, and never set going."""
     with responding(t, "freeze") as response:
