@@ -106,6 +106,11 @@ struct CollectorQueue: Sendable {
 
     private static func line(_ text: String) -> String { text.split(separator: "\n").joined(separator: "; ") }
 
+    /// Whether the container's evidence is being taken, or waits to be.
+    func isPending(_ id: ContainerID) -> Bool {
+        child?.job.container.id == id || waiting.contains { $0.container.id == id }
+    }
+
     var isBusy: Bool { child != nil || !waiting.isEmpty }
 
     private mutating func startNext(_ now: UInt64) {

@@ -205,7 +205,8 @@ final class ResponseWorker: Sendable {
         }
         let collects = request.actions.contains(.collect) && collect(request, &state)
         guard request.actions.contains(.kill) else { return }
-        if collects {
+        // Also when an earlier alert had it collected: a kill now would cut that short.
+        if collects || state.collector.isPending(container.id) {
             state.condemned[container.id] = (container, rule)
         } else {
             kill(container, rule, state)
