@@ -69,11 +69,6 @@ int64_t na_get_xattr(int descriptor, const char *name, void *buffer, size_t size
     return count >= 0 ? count : -errno;
 }
 
-int64_t na_link_target(int descriptor, char *buffer, size_t size) {
-    ssize_t count = readlinkat(descriptor, "", buffer, size);
-    return count >= 0 ? count : -errno;
-}
-
 int na_create_new(int directory, const char *name) {
     int fd = openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) return -errno;

@@ -24,6 +24,13 @@ package struct Artifact: Sendable {
         self.init(member: Array(member.utf8), source: Array(source.utf8), kind: kind)
     }
 
+    /// What lies at `path` below it, in the tar and at its source; itself for the empty path.
+    func below(_ path: [UInt8]) -> Artifact {
+        guard !path.isEmpty else { return self }
+        let separator = [UInt8(ascii: "/")]
+        return Artifact(member: member + separator + path, source: source + separator + path, kind: kind)
+    }
+
     /// Whether `member` can stand in a tar that people extract: it never leads out of the directory it is extracted in, and
     /// a tar header and the manifest can hold it.
     var hasSafeMember: Bool {

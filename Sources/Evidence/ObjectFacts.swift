@@ -57,7 +57,7 @@ struct ObjectFacts: Sendable {
         (facts.attributes, facts.problem) = ExtendedAttribute.all(of: object)
         if facts.type == .symlink {
             var target = [CChar](repeating: 0, count: 4096)
-            let count = try checked(unsafe na_link_target(object.rawValue, &target, target.count), "readlink")
+            let count = try checked(unsafe na_read_link(object.rawValue, "", &target, target.count), "readlink")
             facts.target = target[..<Int(count)].map(UInt8.init(bitPattern:))
         }
         return facts

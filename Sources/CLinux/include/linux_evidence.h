@@ -35,9 +35,6 @@ int na_duplicate(int descriptor);
 int64_t na_list_xattrs(int descriptor, char *buffer, size_t size);
 int64_t na_get_xattr(int descriptor, const char *name, void *buffer, size_t size);
 
-/* Target of the symbolic link that an O_PATH | O_NOFOLLOW descriptor stands for. Bytes, or -errno. */
-int64_t na_link_target(int descriptor, char *buffer, size_t size);
-
 /* Creates `name`, which must not be there, for reading and writing with mode 0600 whatever the umask. A descriptor, or
  * -errno. */
 int na_create_new(int directory, const char *name);

@@ -86,13 +86,7 @@ final class LogFiles: LayerVisitor {
     var newestFirst: [File] { files.sorted { $0.modified > $1.modified } }
     var stopReason: String? { writer.archive.stopReason }
 
-    func artifact(_ path: [UInt8]) -> Artifact {
-        var artifact = prefix
-        guard !path.isEmpty else { return artifact }
-        artifact.member += [UInt8(ascii: "/")] + path
-        artifact.source += [UInt8(ascii: "/")] + path
-        return artifact
-    }
+    func artifact(_ path: [UInt8]) -> Artifact { prefix.below(path) }
 
     func visit(
         _ path: [UInt8], _ status: ObjectStatus, _ object: borrowing OwnedDescriptor

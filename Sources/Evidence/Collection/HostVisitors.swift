@@ -15,13 +15,7 @@ final class HostFiles: LayerVisitor {
 
     var stopReason: String? { writer.archive.stopReason }
 
-    private func artifact(_ path: [UInt8]) -> Artifact {
-        var artifact = prefix
-        guard !path.isEmpty else { return artifact }
-        artifact.member += [UInt8(ascii: "/")] + path
-        artifact.source += [UInt8(ascii: "/")] + path
-        return artifact
-    }
+    private func artifact(_ path: [UInt8]) -> Artifact { prefix.below(path) }
 
     func visit(
         _ path: [UInt8], _ status: ObjectStatus, _ object: borrowing OwnedDescriptor
