@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,14 +36,15 @@ int64_t na_filesystem_magic(int descriptor) {
 }
 
 int na_status(int directory, const char *path, int follow, struct na_file_status *status) {
-    struct stat st;
-    int flags = follow ? 0 : AT_SYMLINK_NOFOLLOW;
+    struct statx st;
+    /* fstatat asks the server of a FUSE file system and waits for it, for good when it does not answer. What is asked here
+     * (type, device, inode, size as last known) the kernel has. */
+    int flags = AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT | (follow ? 0 : AT_SYMLINK_NOFOLLOW);
     if (path == NULL || path[0] == 0) flags |= AT_EMPTY_PATH;
-    if (fstatat(directory, path == NULL ? "" : path, &st, flags) != 0) return -errno;
+    if (statx(directory, path == NULL ? "" : path, flags, STATX_BASIC_STATS, &st) != 0) return -errno;
     *status = (struct na_file_status){
-        .device_major = major(st.st_dev), .device_minor = minor(st.st_dev), .inode = st.st_ino, .mode = st.st_mode,
-        .node_major = major(st.st_rdev), .node_minor = minor(st.st_rdev), .size = (uint64_t)st.st_size,
-        .owner = st.st_uid,
+        .device_major = st.stx_dev_major, .device_minor = st.stx_dev_minor, .inode = st.stx_ino, .mode = st.stx_mode,
+        .node_major = st.stx_rdev_major, .node_minor = st.stx_rdev_minor, .size = st.stx_size, .owner = st.stx_uid,
     };
     return 0;
 }

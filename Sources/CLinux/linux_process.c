@@ -13,6 +13,7 @@
 #include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -22,6 +23,11 @@ void na_set_thread_name(const char *name) {
     strncpy(cut, name, sizeof cut - 1);
     cut[sizeof cut - 1] = 0;
     pthread_setname_np(pthread_self(), cut);
+}
+
+int na_join_until(pthread_t thread, uint64_t monotonic_ns) {
+    struct timespec limit = {.tv_sec = (time_t)(monotonic_ns / 1000000000u), .tv_nsec = (long)(monotonic_ns % 1000000000u)};
+    return -pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &limit);
 }
 
 static volatile sig_atomic_t termination;

@@ -43,7 +43,12 @@ struct ContainerTable: Sendable {
         var hasEnded = false
         /// It ended, and has not been seen again: a container that its engine starts anew has other processes and cgroups.
         var isStale = false
+        /// Times that it was described anew because its first process was not found.
+        var retries = 0
     }
+
+    /// A container that is not found in ten seconds has no process that could be acted on.
+    private static let mostRetries = 10
 
     private(set) var entries: [ContainerID: Entry] = [:]
     /// Cgroups whose path says nothing (raw runc, `ctr`), by evidence.
@@ -81,6 +86,7 @@ struct ContainerTable: Sendable {
                 entry.isStale = false
                 entry.isSettled = false
                 entry.discovery.pid = 0
+                entry.retries = 0
                 entry.container.initProcess = nil
                 entry.container.cgroup = nil
             }
@@ -105,6 +111,18 @@ struct ContainerTable: Sendable {
         entries[id] = Entry(container: container, discovery: discovery, isSettled: isSettled, lastSeen: now)
         pending[id] = discovery
         discovered += 1
+    }
+
+    /// Asks once more for those that have processes and were described without their first one: a description can come
+    /// before the runtime has written its state, or have been given up.
+    mutating func retryDescriptions() {
+        for (id, entry) in entries
+        where !entry.hasEnded && entry.processes > 0 && entry.container.initProcess == nil
+            && entry.retries < Self.mostRetries && pending[id] == nil
+        {
+            entries[id]?.retries += 1
+            pending[id] = entry.discovery
+        }
     }
 
     mutating func takeDiscoveries() -> [ContainerDiscovery] {

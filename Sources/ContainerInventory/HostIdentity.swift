@@ -71,15 +71,3 @@ package struct HostIdentity: Sendable, Equatable {
         return found
     }
 }
-
-extension ProcFilesystem {
-    /// The namespace of a kind by the text of its link, `pid:[4026531836]`: the same inode as by stat, and a recorded tree
-    /// can hold it.
-    func namespaceByLink(_ pid: Int32, _ kind: String) throws(SystemError) -> NamespaceID {
-        let link = try readLink(path(pid, "ns/\(kind)"))
-        guard link.hasPrefix("\(kind):["), link.hasSuffix("]"),
-            let inode = UInt64(link.dropFirst(kind.utf8.count + 2).dropLast())
-        else { return try namespace(pid, kind) }
-        return NamespaceID(inode)
-    }
-}

@@ -128,10 +128,11 @@ package struct Inventory: Sendable {
         }
     }
 
-    /// Lets go what ended long enough ago; once a second is often enough.
+    /// Lets go what ended long enough ago, and asks again for what was described in part (`takeDiscoveries`). Once a second.
     package mutating func expire(now: UInt64) {
         clockOffset = realtimeNanoseconds() &- monotonicNanoseconds()
         users.refresh()
+        containerTable.retryDescriptions()
         if now > limits.processRetention { table.expire(before: now - limits.processRetention) }
         if now > limits.containerRetention {
             tally.containersExpired += UInt64(containerTable.expire(before: now - limits.containerRetention))

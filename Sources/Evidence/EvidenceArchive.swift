@@ -1,5 +1,5 @@
 package import EventModel
-private import LinuxSystem
+package import LinuxSystem
 private import SystemPackage
 
 /// The archive of a collection while it is made. One thread.

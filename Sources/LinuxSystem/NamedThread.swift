@@ -36,6 +36,14 @@ package struct NamedThread: ~Copyable, Sendable {
         pthread_join(thread, nil)
     }
 
+    /// Waits until the thread has ended or that time has come, CLOCK_MONOTONIC nanoseconds. False: it runs still, and
+    /// nobody will wait for it.
+    package consuming func join(until deadline: UInt64) -> Bool {
+        if na_join_until(thread, deadline) == 0 { return true }
+        pthread_detach(thread)
+        return false
+    }
+
     /// Gives the thread up: nobody will wait for it.
     package consuming func detach() {
         pthread_detach(thread)

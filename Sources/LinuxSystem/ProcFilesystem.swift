@@ -49,8 +49,11 @@ package struct ProcFilesystem: Sendable {
     }
 
     /// At most 4,096 bytes of the command line, split at its NULs. Empty for kernel threads and for zombies.
+    ///
+    /// - Throws: `timedOut` when the process does not let it be read within `CommandLineReading.patience`.
     package func commandLine(_ pid: Int32) throws(SystemError) -> [String] {
-        let bytes = try readFile(path(pid, "cmdline"), limit: 4096)
+        let isOurs = (try? namespaceByLink(pid, "mnt")).map { $0 == CommandLineReading.ownMountNamespace } ?? false
+        let bytes = try CommandLineReading.read(path(pid, "cmdline"), limit: 4096, isOurs: isOurs)
         guard !bytes.isEmpty else { return [] }
         return bytes.split(separator: 0, omittingEmptySubsequences: false)
             .dropLast(bytes.last == 0 ? 1 : 0)
@@ -65,6 +68,15 @@ package struct ProcFilesystem: Sendable {
     /// The namespace of a kind (`mnt`, `pid`, `net`, `user`) by its inode.
     package func namespace(_ pid: Int32, _ kind: String) throws(SystemError) -> NamespaceID {
         NamespaceID(try FileStatus.of(path(pid, "ns/\(kind)")).file.inode)
+    }
+
+    /// The same by the text of its link, `pid:[4026531836]`: a recorded tree can hold it.
+    package func namespaceByLink(_ pid: Int32, _ kind: String) throws(SystemError) -> NamespaceID {
+        let link = try readLink(path(pid, "ns/\(kind)"))
+        guard link.hasPrefix("\(kind):["), link.hasSuffix("]"),
+            let inode = UInt64(link.dropFirst(kind.utf8.count + 2).dropLast())
+        else { return try namespace(pid, kind) }
+        return NamespaceID(inode)
     }
 
     package func mounts(_ pid: Int32) throws(SystemError) -> [MountInfo] {

@@ -2,9 +2,11 @@ import ContainerInventory
 import EventModel
 import KernelEvents
 import LinuxSystem
+import Logging
 import Synchronization
 
-/// Describes containers from their runtimes' files: reading that may take milliseconds, on a thread of its own.
+/// Describes containers from their runtimes' files: reading that may take milliseconds, on a thread of its own. A bundle on a
+/// file system that does not answer costs that container its description, and not the others theirs.
 final class ContainerWorker: Sendable {
     private let reader: ContainerReader
     private let wake: WakeEvent
@@ -12,10 +14,18 @@ final class ContainerWorker: Sendable {
     private let requests: Mailbox<ContainerDiscovery>
     private let unfinished = Atomic<Int>(0)
     private let described: @Sendable (Container) -> Void
+    private let timed = TimedReader()
+    private let log: Logger
+
+    /// Nanoseconds for one description; one takes a few milliseconds.
+    private static let patience: UInt64 = 2_000_000_000
 
     /// - Parameter described: called on the worker's thread.
-    init(reader: ContainerReader, described: @escaping @Sendable (Container) -> Void) throws(SystemError) {
+    init(
+        reader: ContainerReader, log: Logger, described: @escaping @Sendable (Container) -> Void
+    ) throws(SystemError) {
         self.reader = reader
+        self.log = log
         self.described = described
         wake = try WakeEvent()
         stop = try WakeEvent()
@@ -39,7 +49,11 @@ final class ContainerWorker: Sendable {
             wake.clear()
             requests.take(into: &waiting)
             for discovery in waiting {
-                described(reader.describe(discovery))
+                if let container = timed.run(timeout: Self.patience, { [reader] in reader.describe(discovery) }) {
+                    described(container)
+                } else {
+                    log.error("container \(discovery.id.short) is not described: a file of its runtime does not answer")
+                }
                 unfinished.wrappingSubtract(1, ordering: .releasing)
             }
         }

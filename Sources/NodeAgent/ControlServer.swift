@@ -15,6 +15,7 @@ final class ControlServer: Sendable {
     private let handler: @Sendable (ControlRequest) -> ControlResponse
 
     private static let requestLimit = 4096
+    private static let requestPatience: UInt64 = 2_000_000_000
 
     /// - Parameter handler: answers all commands but `inventory`, on the server's thread.
     init(path: String, handler: @escaping @Sendable (ControlRequest) -> ControlResponse) throws(SystemError) {
@@ -49,13 +50,20 @@ final class ControlServer: Sendable {
         try? connection.writeAll(Array(line))
     }
 
-    /// Up to the first newline; empty when the peer is too slow or says too much.
+    /// Up to the first newline; empty when the peer is too slow, for the whole line, or says too much.
     private func readLine(_ connection: borrowing OwnedDescriptor) -> [UInt8] {
+        let deadline = monotonicNanoseconds() + Self.requestPatience
         var line: [UInt8] = []
-        var byte: UInt8 = 0
-        while line.count < Self.requestLimit, unsafe read(connection.rawValue, &byte, 1) == 1 {
-            if byte == UInt8(ascii: "\n") { return line }
-            line.append(byte)
+        var buffer = [UInt8](repeating: 0, count: Self.requestLimit)
+        while line.count < Self.requestLimit {
+            let now = monotonicNanoseconds()
+            guard now < deadline,
+                waitReadable([connection.rawValue], milliseconds: Int32((deadline - now) / 1_000_000 + 1)) != 0
+            else { break }
+            let count = unsafe read(connection.rawValue, &buffer, buffer.count - line.count)
+            guard count > 0 else { break }
+            line += buffer[..<count]
+            if let end = line.firstIndex(of: UInt8(ascii: "\n")) { return Array(line[..<end]) }
         }
         return []
     }

@@ -24,6 +24,8 @@ final class Housekeeper: Sendable {
         var nextFullRead: UInt64 = 0
         var budget: BudgetWatch
         var runtimes: Set<FileID>?
+        /// The last survey did not end.
+        var hangs = false
     }
 
     private let processReader: ProcessReader
@@ -34,8 +36,11 @@ final class Housekeeper: Sendable {
     private let stop: WakeEvent
     private let wake: WakeEvent
     private let state: Mutex<State>
+    private let timed = TimedReader()
 
     private static let second: UInt64 = 1_000_000_000
+    /// For a survey; one takes milliseconds.
+    private static let patience: UInt64 = 5_000_000_000
     private static let fullReadInterval: UInt64 = 60_000_000_000
 
     init(
@@ -80,19 +85,55 @@ final class Housekeeper: Sendable {
 
     /// Compares the containers' cgroups with those of the last survey. Also the first thing done at start.
     func survey() {
-        let present = Set(tree.containers())
-        let (new, gone) = state.withLock { state in
-            defer { state.containers = present }
-            return (present.subtracting(state.containers), state.containers.subtracting(present))
+        guard timed.hangingCount == 0 else { return }
+        let before = state.withLock { $0.containers }
+        // A privileged container can put permission marks on the cgroup tree and never answer: whoever opens a directory
+        // of it waits then (docs/kernel-facts.md).
+        let survey = timed.run(timeout: Self.patience) { [tree, containerReader] in
+            Survey(of: tree, after: before, reader: containerReader)
         }
-        for cgroup in gone { report(.cgroupRemoved(cgroup.path)) }
-        guard !new.isEmpty || gone.isEmpty else { return }
-        let found = new.map { cgroup in
-            ContainerDiscovery(
-                id: cgroup.id, runtime: cgroup.runtime, cgroupPath: cgroup.path,
-                pid: tree.processes(in: cgroup.path).first ?? 0, outer: cgroup.outer)
+        tellAnswer(survey != nil)
+        guard let survey else { return }
+        state.withLock { $0.containers = survey.present }
+        for cgroup in before.subtracting(survey.present) { report(.cgroupRemoved(cgroup.path)) }
+        if !survey.found.isEmpty { report(.found(survey.found)) }
+    }
+
+    private struct Survey: Sendable {
+        let present: Set<ContainerCgroup>
+        let found: [ContainerDiscovery]
+
+        init(of tree: CgroupTree, after before: Set<ContainerCgroup>, reader: ContainerReader) {
+            present = Set(tree.containers())
+            let new = present.subtracting(before)
+            // Only a cgroup that went: no state file can name a container that is not known.
+            guard !new.isEmpty || present.count >= before.count else {
+                found = []
+                return
+            }
+            found =
+                new.map { cgroup in
+                    ContainerDiscovery(
+                        id: cgroup.id, runtime: cgroup.runtime, cgroupPath: cgroup.path,
+                        pid: tree.processes(in: cgroup.path).first ?? 0, outer: cgroup.outer)
+                } + reader.scan()
         }
-        report(.found(found + containerReader.scan()))
+    }
+
+    private func tellAnswer(_ answers: Bool) {
+        let changed = state.withLock { state in
+            defer { state.hangs = !answers }
+            return state.hangs == answers
+        }
+        guard changed else { return }
+        report(
+            .alert(
+                answers
+                    ? .internal("Containers are surveyed again", "the cgroup tree and the runtimes' files answer again")
+                    : .internal(
+                        "Containers are not surveyed",
+                        "the cgroup tree or a runtime's files have not answered for \(Self.patience / Self.second) seconds; containers are found by their processes alone",
+                        priority: .critical)))
     }
 
     /// Reads all of /proc again when events were lost, and once a minute.

@@ -387,6 +387,7 @@ final class Pipeline: @unchecked Sendable {
         guard now >= nextExpiry else { return }
         nextExpiry = now + 1_000_000_000
         inventory.expire(now: now)
+        announceDiscoveries()
         told = told.filter { $0.value + 10_000_000_000 > now }
         let living = inventory.containers
         let known = living.map(\.id)

@@ -74,9 +74,16 @@ final class Sensor: Sendable {
     }
 
     private final class ThreadHandle: Sendable {
+        let name: String
         private let thread: Mutex<NamedThread?>
-        init(_ thread: consuming NamedThread) { self.thread = Mutex(consume thread) }
-        func join() { if let thread = thread.withLock({ $0.take() }) { thread.join() } }
+        init(_ name: String, _ thread: consuming NamedThread) {
+            self.name = name
+            self.thread = Mutex(consume thread)
+        }
+        func join(until deadline: UInt64) -> Bool {
+            guard let thread = thread.withLock({ $0.take() }) else { return true }
+            return thread.join(until: deadline)
+        }
     }
 
     /// Opens every source and reads what runs already. Nothing runs before `start`.
@@ -191,7 +198,7 @@ final class Sensor: Sendable {
         self.responder = responder
 
         let containerReader = ContainerReader(proc: proc, host: host)
-        let containerWorker = try ContainerWorker(reader: containerReader) { container in
+        let containerWorker = try ContainerWorker(reader: containerReader, log: log) { container in
             inputs.reports.send(.described(container))
             responder.learn(container)
         }
@@ -353,7 +360,7 @@ final class Sensor: Sendable {
     private func run(
         _ name: String, nice: Int32 = 0, _ body: @escaping @Sendable () -> Void
     ) throws(SystemError) {
-        let handle = ThreadHandle(try NamedThread(name, nice: nice, body))
+        let handle = ThreadHandle(name, try NamedThread(name, nice: nice, body))
         threads.withLock { $0.append(handle) }
     }
 
@@ -398,7 +405,12 @@ final class Sensor: Sendable {
         }
     }
 
-    /// Puts the host back, then ends the threads. Within a second.
+    /// A thread ends within 200 ms of being asked to. One that hangs (a file system that does not answer) is told and left.
+    private static let joinPatience: UInt64 = 800_000_000
+    /// The responder lets go what it holds, each container in its own time.
+    private static let responderPatience: UInt64 = 5_000_000_000
+
+    /// Puts the host back, then ends the threads. Within a second, unless there are containers to let go.
     func stop() {
         audit?.restore()
         housekeeper.requestStop()
@@ -413,9 +425,17 @@ final class Sensor: Sendable {
         responder.requestStop()
         // The writer's thread, the first, ends last: it tells what the others did at their end.
         let threads = threads.withLock { $0 }
-        for thread in threads.dropFirst() { thread.join() }
+        let asked = monotonicNanoseconds()
+        var hanging: [String] = []
+        for thread in threads.dropFirst() {
+            let patience = thread.name == "responder" ? Self.responderPatience : Self.joinPatience
+            if !thread.join(until: asked + patience) { hanging.append(thread.name) }
+        }
         writer.requestStop()
-        threads.first?.join()
+        if let first = threads.first, !first.join(until: monotonicNanoseconds() + Self.joinPatience) {
+            hanging.append(first.name)
+        }
+        if !hanging.isEmpty { log.error("still at work at the end: \(hanging.joined(separator: ", "))") }
         deliverer.stop()
     }
 }

@@ -444,6 +444,41 @@ import Testing
         #expect(Set(inventory.takeDiscoveries().map(\.id.rawValue)) == ["raw", "web"])
     }
 
+    /// A description can come before the runtime has written its state: it is asked for again, until the first process is
+    /// known or nobody believes in it any more.
+    @Test mutating func describedWithoutItsFirstProcessIsAskedForAgain() throws {
+        inventory.apply(.exec(pid: 30, facts: inside(30, cgroup: "/docker/\(idA)")), now: start)
+        let discovery = try #require(inventory.takeDiscoveries().first)
+        var container = Container(
+            id: discovery.id, runtime: .docker, cgroupPath: discovery.cgroupPath, firstSeen: discovery.firstSeen)
+        inventory.set(container, now: start)
+        for tick in 1...3 as ClosedRange<UInt64> {
+            inventory.expire(now: start + tick * second)
+            #expect(inventory.takeDiscoveries() == [discovery])
+        }
+        container.initProcess = ProcessKey(pid: 30, startTime: 500)
+        inventory.set(container, now: start)
+        inventory.expire(now: start + 4 * second)
+        #expect(inventory.takeDiscoveries().isEmpty)
+    }
+
+    @Test mutating func doesNotAskForEver() throws {
+        inventory.apply(.exec(pid: 30, facts: inside(30, cgroup: "/docker/\(idA)")), now: start)
+        _ = inventory.takeDiscoveries()
+        var asked = 0
+        for tick in 1...50 as ClosedRange<UInt64> {
+            inventory.expire(now: start + tick * second)
+            asked += inventory.takeDiscoveries().count
+        }
+        #expect(asked == 10)
+        // Its processes gone, nothing is left to be found.
+        inventory.apply(.exec(pid: 31, facts: inside(31, cgroup: "/docker/\(idB)")), now: start)
+        _ = inventory.takeDiscoveries()
+        inventory.apply(.exit(pid: 31), now: start)
+        inventory.expire(now: start + 51 * second)
+        #expect(inventory.takeDiscoveries().isEmpty)
+    }
+
     /// 100,000 processes' worth of churn, all of them in containers: memory flat, table bounded.
     @Test mutating func churn() throws {
         var limits = Inventory.Limits()

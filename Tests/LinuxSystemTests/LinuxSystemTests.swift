@@ -72,6 +72,22 @@ import Testing
     }
 }
 
+@Suite struct NamedThreadTests {
+    @Test func waitsNoLongerThanItIsTold() throws {
+        let go = try WakeEvent()
+        let slow = try NamedThread("slow") { _ = waitReadable([go.rawDescriptor], milliseconds: 10_000) }
+        let begin = monotonicNanoseconds()
+        let slowHasEnded = slow.join(until: begin + 50_000_000)
+        #expect(!slowHasEnded)
+        let waited = monotonicNanoseconds() - begin
+        #expect(waited >= 50_000_000 && waited < 5_000_000_000)
+        go.signal()
+        let quick = try NamedThread("quick") {}
+        let quickHasEnded = quick.join(until: monotonicNanoseconds() + 10_000_000_000)
+        #expect(quickHasEnded)
+    }
+}
+
 @Suite struct SlotRingTests {
     @Test func handsOverInOrderAcrossThreads() throws {
         let ring = try SlotRing(slots: 8, stride: 64)

@@ -1,9 +1,14 @@
 #pragma once
+#include <pthread.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 /* pthread_setname_np is hidden without _GNU_SOURCE; at most 15 bytes, longer names are cut. */
 void na_set_thread_name(const char *name);
+
+/* Waits for a thread until a CLOCK_MONOTONIC time in nanoseconds; pthread_clockjoin_np is hidden without _GNU_SOURCE. 0, or
+ * -ETIMEDOUT: the thread is not joined then. */
+int na_join_until(pthread_t thread, uint64_t monotonic_ns);
 
 /* From now on SIGTERM and SIGINT are noted instead of ending the process, until a handler of the program takes over. */
 void na_note_termination(void);

@@ -357,6 +357,24 @@ static int act_hung(const char *file, char *word)
     for (;;) pause();
 }
 
+/* hold-lock FILE: this process's mmap lock is held for good, and whoever wants to read its memory waits for it. FILE lies in a
+ * `fuse` of ours: a page of it is being read for ever, and a private mapping of a file that was opened for direct I/O throws
+ * its pages out first, with the lock in hand (fuse_file_mmap) */
+static int act_hold_lock(const char *file)
+{
+    char block[16];
+    if (fork() == 0) {
+        int fd = open(file, O_RDONLY);
+        if (fd >= 0 && read(fd, block, sizeof block) < 0) {}
+        _exit(0);
+    }
+    pause_ms(200);
+    int fd = open(file, O_RDWR);
+    if (fd < 0) return failed("open");
+    mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+    return failed("mmap, which came back,");
+}
+
 /* fuse DIR: a FUSE file system with one file `f`, which can be found, opened and unlinked. Reading is never answered, and
  * nothing is any more once the file has been unlinked. The server goes on in the background. */
 static void fuse_answer(int fd, uint64_t unique, int error, const void *data, size_t size)
@@ -402,7 +420,8 @@ static void fuse_serve(int fd)
             break;
         }
         case FUSE_OPEN: case FUSE_OPENDIR: {
-            struct fuse_open_out out = {.fh = 1};
+            struct fuse_open_in *wanted = (void *)(in + 1);
+            struct fuse_open_out out = {.fh = 1, .open_flags = (wanted->flags & O_ACCMODE) == O_RDWR ? FOPEN_DIRECT_IO | FOPEN_KEEP_CACHE : 0};
             fuse_answer(fd, in->unique, 0, &out, sizeof out);
             break;
         }
@@ -583,6 +602,7 @@ static int act(int argc, char **argv)
     if (IS("hang", 1)) return act_hang(A);
     if (IS("hung", 2)) return act_hung(A, argv[2]);
     if (IS("fuse", 1)) return act_fuse(A);
+    if (IS("hold-lock", 1)) return act_hold_lock(A);
     if (IS("hold-deleted", 1)) return act_hold_deleted(A);
     if (IS("sleepers", 1)) return act_sleepers(atoi(A));
     if (IS("memfd", 0)) {          /* memfd ACT...: the same program from a memfd, then the act */

@@ -1,4 +1,3 @@
-private import LinuxSystem
 private import Synchronization
 
 /// Runs blocking reads on a thread of its own, since no read of a file can be given a time limit: a FUSE or NFS server that
@@ -16,6 +15,9 @@ package final class TimedReader: Sendable {
     deinit {
         for worker in idle.withLock({ $0 }) { worker.stop() }
     }
+
+    /// Jobs that nobody waits for any more and that have not returned.
+    package var hangingCount: Int { abandoned.count }
 
     /// What `job` returned; nil: it timed out, or there is no thread for it. An abandoned job goes on running, so it must own
     /// what it uses: a descriptor that it was only lent may be another file by then.
@@ -68,7 +70,7 @@ private final class Worker: Sendable {
         wanted = try WakeEvent()
         done = try WakeEvent()
         self.abandoned = abandoned
-        try NamedThread("evidence-read") { [self] in loop() }.detach()
+        try NamedThread("timed-read") { [self] in loop() }.detach()
     }
 
     func begin(_ job: @escaping @Sendable () -> Void) {
