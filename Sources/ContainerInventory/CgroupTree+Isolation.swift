@@ -74,9 +74,9 @@ extension CgroupTree {
                 return IsolationPlace(hierarchy: hierarchy, path: prefix, holdsInit: true, isFreeName: false)
             }
         }
-        guard ContainerCgroup.classify(path) == nil, isPlain(container.cgroupPath), isFree(container.cgroupPath)
-        else { return nil }
-        // Below it counts only where the directory's number is known: the path alone would be the container's word.
+        guard isPlain(container.cgroupPath), isFree(container.cgroupPath) else { return nil }
+        // Below it, whatever the container calls it there, counts only where the directory's number is known: the path alone
+        // would be the container's word.
         guard
             path == container.cgroupPath
                 || (container.cgroup != nil && path.hasPrefix(container.cgroupPath + "/"))

@@ -80,7 +80,7 @@ package struct ContainerCgroup: Sendable, Hashable {
     ]
     /// runc's and crun's own scopes (systemd driver without an engine), whose ids are free text.
     private static let scopePrefixes: [(String, ContainerRuntime)] = [("runc-", .runc), ("crun-", .crun)]
-    private static let monitorPrefixes = ["libpod-conmon-", "crio-conmon-", "lxc.monitor."]
+    private static let monitorPrefixes = ["libpod-conmon-", "crio-conmon-", "lxc.monitor"]
 
     private static func role(of component: Substring, below parents: ArraySlice<Substring>) -> Role {
         // cgroupfs drivers given a systemd path make `kubepods-….slice:cri-containerd:ID`.
@@ -92,6 +92,7 @@ package struct ContainerCgroup: Sendable, Hashable {
         }
         if component == "conmon" || component == "supervisor" { return .monitor }
         if monitorPrefixes.contains(where: { component.hasPrefix($0) }) { return .monitor }
+        if let container = systemContainer(component, below: parents.last) { return container }
         let isScope = component.hasSuffix(".scope")
         let name = isScope ? component.dropLast(6) : component
         for (prefix, runtime) in prefixes where name.hasPrefix(prefix) {
@@ -109,6 +110,43 @@ package struct ContainerCgroup: Sendable, Hashable {
         if parents.contains(where: { $0.hasPrefix("kubepods") }) { return .container(id, .containerd) }
         if parents.contains("docker") || parents.contains("actions_job") { return .container(id, .docker) }
         return .container(id, .unknown)
+    }
+
+    /// LXC's and systemd-nspawn's: `/lxc.payload.NAME` (4.0 and later), `/lxc.payload/NAME` (3), `/lxc/NAME` (before);
+    /// `systemd-nspawn@NAME.service/payload`, `machine-NAME.scope/payload`, whose `supervisor` is nspawn itself. Theirs are
+    /// names of the administrator's, escaped as systemd does it.
+    private static func systemContainer(_ component: Substring, below parent: Substring?) -> Role? {
+        var name: String?
+        var runtime = ContainerRuntime.lxc
+        if component.hasPrefix("lxc.payload.") {
+            name = String(component.dropFirst("lxc.payload.".utf8.count))
+        } else if parent == "lxc.payload" || parent == "lxc" {
+            name = String(component)
+        } else if component == "payload", let parent {
+            runtime = .nspawn
+            for (prefix, suffix) in [("systemd-nspawn@", ".service"), ("machine-", ".scope")]
+            where parent.hasPrefix(prefix) && parent.hasSuffix(suffix) {
+                name = unescaped(parent.dropFirst(prefix.utf8.count).dropLast(suffix.utf8.count))
+            }
+        }
+        return name.flatMap { ContainerID(validating: $0) }.map { .container($0, runtime) }
+    }
+
+    /// systemd.unit(5): `\x2d` for a character that a unit's name cannot have.
+    private static func unescaped(_ text: Substring) -> String {
+        var bytes: [UInt8] = []
+        var rest = Substring(text).utf8
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "\\"), rest.first == UInt8(ascii: "x"),
+                let value = UInt8(String(decoding: rest.dropFirst().prefix(2), as: UTF8.self), radix: 16)
+            {
+                rest = rest.dropFirst(3)
+                bytes.append(value)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     private static func hexID(_ text: Substring) -> ContainerID? {

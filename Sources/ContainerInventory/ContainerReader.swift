@@ -80,6 +80,7 @@ package struct ContainerReader: Sendable {
         let found = findConfiguration(discovery, state: state)
         if let runtime = state?.runtime, container.runtime == .unknown { container.runtime = runtime }
         container.initProcess = state?.process ?? findInit(discovery)
+        container.outer = discovery.outer
         if let configuration = found?.configuration {
             describe(configuration, path: found?.path ?? "", into: &container, &facts)
         }
@@ -163,7 +164,9 @@ package struct ContainerReader: Sendable {
             return key
         }
         // In the host's pid namespace no number tells; the first process stands in.
-        return candidates.lazy.compactMap { living($0, startTime: nil) }.first
+        // Not by a lazy sequence: that asks twice, and traps when the process has ended in between.
+        for pid in candidates { if let key = living(pid, startTime: nil) { return key } }
+        return nil
     }
 
     // MARK: Configuration
@@ -216,7 +219,7 @@ package struct ContainerReader: Sendable {
         case .podman: describePodmanRights(annotations, into: &facts)
         case .crio: describeCRIO(annotations, into: &container)
         case .containerd: describeCRI(annotations, into: &container)
-        case .docker, .runc, .crun, .unknown: break
+        case .docker, .runc, .crun, .lxc, .nspawn, .unknown: break
         }
         let linux = configuration.linux
         for device in linux?.devices ?? [] where device.type == "b" || device.type == "c" {

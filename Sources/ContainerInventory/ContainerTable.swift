@@ -94,6 +94,7 @@ struct ContainerTable: Sendable {
             let tellsMore = entry.discovery.arguments == nil && discovery.arguments != nil
             if entry.discovery.pid == 0 || settles { entry.discovery.pid = discovery.pid }
             if entry.discovery.arguments == nil { entry.discovery.arguments = discovery.arguments }
+            if entry.discovery.outer == nil { entry.discovery.outer = discovery.outer }
             if entry.discovery.runtime == .unknown { entry.discovery.runtime = discovery.runtime }
             if settles { entry.isSettled = true }
             if settles || tellsMore || startsAgain { pending[id] = entry.discovery }

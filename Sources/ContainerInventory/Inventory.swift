@@ -91,7 +91,9 @@ package struct Inventory: Sendable {
         for discovery in discoveries {
             var discovery = discovery
             if discovery.firstSeen == 0 { discovery.firstSeen = now &+ clockOffset }
-            let isEvidence = ContainerCgroup.classify(discovery.cgroupPath) == nil
+            let cgroup = ContainerCgroup.classify(discovery.cgroupPath)
+            if let cgroup { discovery.outer = outerContainer(of: cgroup) }
+            let isEvidence = cgroup == nil
             containerTable.see(discovery, isSettled: false, isEvidence: isEvidence, now: now)
             if isEvidence { adopt(discovery, now: now) }
         }
@@ -286,27 +288,35 @@ package struct Inventory: Sendable {
         if let previous, entry.setup == nil { leaveSetup(&entry, facts: facts, setup: previous, now: now) }
     }
 
-    /// The container that the process' cgroup names, and why it is in doubt.
-    func resolve(_ facts: ProcessFacts) -> (id: ContainerID?, doubt: String?) {
+    /// The container that the process' cgroup names, the one around it, and why it is in doubt.
+    func resolve(_ facts: ProcessFacts) -> (id: ContainerID?, outer: ContainerID?, doubt: String?) {
         let known = containerTable.byEvidence(facts.cgroupPath)
-        guard let cgroup = facts.cgroup else { return (known?.id, nil) }
-        if let known, known.path.utf8.count > cgroup.path.utf8.count { return (known.id, nil) }
-        if let outer = cgroup.outer, let other = containerTable[cgroup.id], other.cgroupPath != cgroup.path {
+        guard let cgroup = facts.cgroup else { return (known?.id, nil, nil) }
+        if let known, known.path.utf8.count > cgroup.path.utf8.count { return (known.id, nil, nil) }
+        let outer = outerContainer(of: cgroup)
+        if let outer, let other = containerTable[cgroup.id], other.cgroupPath != cgroup.path {
             // The outer container names its own sub-cgroups: it cannot take on another one's identity.
-            return (outer, "a cgroup below \(outer.short) carries the id of container \(cgroup.id.short)")
+            return (outer, nil, "a cgroup below \(outer.short) carries the id of container \(cgroup.id.short)")
         }
-        return (cgroup.id, nil)
+        return (cgroup.id, outer, nil)
+    }
+
+    /// By the path, or by the evidence of raw runc's and `ctr`'s containers, whose paths do not name them.
+    private func outerContainer(of cgroup: ContainerCgroup) -> ContainerID? {
+        if let outer = cgroup.outer { return outer }
+        guard let known = containerTable.byEvidence(cgroup.path), known.id != cgroup.id else { return nil }
+        return known.id
     }
 
     /// Takes over the membership that the process' cgroup shows.
     private mutating func join(_ entry: inout ProcessEntry, facts: ProcessFacts, now: UInt64) {
         guard facts.isCgroupKnown else { return }
-        let (id, doubt) = resolve(facts)
+        let (id, outer, doubt) = resolve(facts)
         // Outside every container's cgroup: what the table knows stays, a process that left is still its container's.
         guard let id else { return }
         if let doubt { entry.ambiguity = doubt }
         if let old = entry.containerID, old != id, entry.setup == nil {
-            if facts.cgroup?.outer != old {
+            if outer != old {
                 entry.ambiguity = "joined the cgroup of \(id.short) from container \(old.short)"
             }
         }
@@ -317,7 +327,7 @@ package struct Inventory: Sendable {
         if let cgroup = facts.cgroup, cgroup.id == id {
             containerTable.see(
                 ContainerDiscovery(
-                    id: id, runtime: cgroup.runtime, cgroupPath: cgroup.path, pid: facts.key.pid, outer: cgroup.outer,
+                    id: id, runtime: cgroup.runtime, cgroupPath: cgroup.path, pid: facts.key.pid, outer: outer,
                     arguments: entry.setup?.arguments?.id == id ? entry.setup?.arguments : nil,
                     firstSeen: now &+ clockOffset),
                 isSettled: settled, isEvidence: false, now: now)

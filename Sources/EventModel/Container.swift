@@ -3,6 +3,9 @@ package enum ContainerRuntime: String, Sendable, CaseIterable {
     case docker, podman, containerd
     case crio = "cri-o"
     case runc, crun
+    /// A system container: not an OCI runtime's.
+    case lxc
+    case nspawn = "systemd-nspawn"
     /// A container by its cgroup and namespaces whose maker is not known.
     case unknown
 }
@@ -20,6 +23,8 @@ package struct Container: Sendable, Equatable {
     package var pod: String?
     /// Kubernetes namespace of the pod.
     package var podNamespace: String?
+    /// The container around it, for one that an engine in a container made (docker in docker, kind).
+    package var outer: ContainerID?
     /// A pod's sandbox ("pause") rather than a workload.
     package var isSandbox = false
     /// Nil while neither the runtime's files nor the kernel could be asked.

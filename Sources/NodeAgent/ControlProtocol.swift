@@ -52,6 +52,8 @@ struct ContainerListing: Codable, Sendable {
     var privileged: Bool?
     var pod: String?
     var namespace: String?
+    /// Id of the container around it.
+    var parent: String?
 
     init(_ container: Container) {
         id = container.id.rawValue
@@ -62,6 +64,7 @@ struct ContainerListing: Codable, Sendable {
         privileged = container.isPrivileged
         pod = container.pod
         namespace = container.podNamespace
+        parent = container.outer?.rawValue
     }
 
     /// Every key is there, also where nothing is known: a reader should not have to guess.
@@ -75,6 +78,7 @@ struct ContainerListing: Codable, Sendable {
         try keys.encode(privileged, forKey: .privileged)
         try keys.encode(pod, forKey: .pod)
         try keys.encode(namespace, forKey: .namespace)
+        try keys.encode(parent, forKey: .parent)
     }
 }
 

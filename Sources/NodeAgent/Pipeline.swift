@@ -370,9 +370,11 @@ final class Pipeline: @unchecked Sendable {
             let alert = rules.alert(rule: rule, event: event, attribution: attribution)
             // Before the alert: it is printed by another thread, and a container that goes on meanwhile does more harm.
             if let actions = actions[rule], let container = attribution.container {
+                // Who has broken out of a nested container is in the outer one, which chose how the inner one is called.
+                let target = container.outer.flatMap(inventory.container) ?? container
                 outputs.respond(
                     ResponseRequest(
-                        actions: actions, alert: alert, container: container, certainty: attribution.certainty,
+                        actions: actions, alert: alert, container: target, certainty: attribution.certainty,
                         eventReceived: event.received))
             }
             outputs.alert(alert)

@@ -59,6 +59,20 @@ import Testing
         ("/system.slice/runc-web.scope", "web", .runc, "/system.slice/runc-web.scope"),
         ("/system.slice/crun-web.1.scope/container", "web.1", .crun, "/system.slice/crun-web.1.scope"),
         ("/../\(idA)", idA, .unknown, "/../\(idA)"),
+        ("/lxc.payload.web", "web", .lxc, "/lxc.payload.web"),
+        ("/lxc.payload.web/system.slice/cron.service", "web", .lxc, "/lxc.payload.web"),
+        ("/lxc.payload/web/init.scope", "web", .lxc, "/lxc.payload/web"),
+        ("/lxc/web", "web", .lxc, "/lxc/web"),
+        ("/lxc.payload.project_web", "project_web", .lxc, "/lxc.payload.project_web"),
+        (
+            "/user.slice/user-1000.slice/user@1000.service/app.slice/lxc.payload.web", "web", .lxc,
+            "/user.slice/user-1000.slice/user@1000.service/app.slice/lxc.payload.web"
+        ),
+        (
+            "/machine.slice/systemd-nspawn@deb\\x2d12.service/payload/init.scope", "deb-12", .nspawn,
+            "/machine.slice/systemd-nspawn@deb\\x2d12.service/payload"
+        ),
+        ("/machine.slice/machine-deb.scope/payload", "deb", .nspawn, "/machine.slice/machine-deb.scope/payload"),
     ])
     func layouts(path: String, id: String, runtime: ContainerRuntime, own: String) throws {
         let found = try #require(ContainerCgroup.classify(path))
@@ -74,6 +88,10 @@ import Testing
         // ctr and raw runc: only by evidence.
         "/default/web", "/web", "/process_api/3b72d6dfadafb3432bf2f02c8c7a4ab3",
         "/system.slice/docker-short.scope", "/system.slice/docker-\(idA)zz.scope", "/runc-web",
+        "/lxc.monitor/web", "/lxc.payload", "/lxc", "/lxc.payload.", "/lxc.payload/..", "/lxc.payload.a b",
+        "/machine.slice/systemd-nspawn@deb.service/supervisor", "/machine.slice/systemd-nspawn@deb.service",
+        "/machine.slice/machine-qemu\\x2d1\\x2dvm.scope", "/system.slice/web.service/payload",
+        "/machine.slice/systemd-nspawn@a\\x2f..\\x2fb.service/payload",
         "/system.slice/runc-..scope/x", "/a:b", "/a:cri-containerd:short", "/a:unknown:\(idA)",
         "/docker/\(idA.uppercased())",
     ])
@@ -96,6 +114,14 @@ import Testing
         let found = try #require(ContainerCgroup.classify("/docker/\(idA)/\(name)"))
         #expect(found.id.rawValue == idA)
         #expect(found.outer == nil)
+    }
+
+    /// A container that calls a cgroup of its own like another engine's is nested at most.
+    @Test(arguments: ["lxc.payload.web", "lxc/web", "systemd-nspawn@web.service/payload"])
+    func systemContainerBelowContainer(name: String) throws {
+        let found = try #require(ContainerCgroup.classify("/docker/\(idA)/\(name)"))
+        #expect(found.id.rawValue == "web")
+        #expect(found.outer?.rawValue == idA)
     }
 
     @Test func hybridTakesTheLineThatClassifies() throws {

@@ -444,6 +444,25 @@ import Testing
         #expect(Set(inventory.takeDiscoveries().map(\.id.rawValue)) == ["raw", "web"])
     }
 
+    /// Raw runc's cgroup has a free name, and what a container of it makes below takes nobody's identity.
+    @Test mutating func belowAFreeNameIsNested() throws {
+        inventory.add(
+            [ContainerDiscovery(id: try containerID("raw"), runtime: .runc, cgroupPath: "/raw", pid: 30)], now: start)
+        inventory.apply(.exec(pid: 30, facts: inside(30, cgroup: "/raw")), now: start)
+        inventory.apply(.exec(pid: 31, facts: inside(31, cgroup: "/docker/\(idA)")), now: start)
+        _ = inventory.takeDiscoveries()
+        // Another's id: it stays the outer one's, in doubt.
+        inventory.apply(.exec(pid: 32, facts: inside(32, cgroup: "/raw/docker-\(idA).scope", inner: 5)), now: start)
+        let forged = inventory.attribute(event(32), now: start)
+        #expect(forged.container?.id.rawValue == "raw")
+        #expect(forged.certainty.name == "ambiguous")
+        #expect(inventory.container(try containerID(idA))?.cgroupPath == "/docker/\(idA)")
+        // Nobody's: nested.
+        inventory.apply(.exec(pid: 33, facts: inside(33, cgroup: "/raw/docker-\(idB).scope", inner: 6)), now: start)
+        #expect(inventory.attribute(event(33), now: start).container?.id.rawValue == idB)
+        #expect(inventory.takeDiscoveries().first { $0.id.rawValue == idB }?.outer?.rawValue == "raw")
+    }
+
     /// A description can come before the runtime has written its state: it is asked for again, until the first process is
     /// known or nobody believes in it any more.
     @Test mutating func describedWithoutItsFirstProcessIsAskedForAgain() throws {

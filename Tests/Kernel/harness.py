@@ -197,6 +197,11 @@ class Agent:
             if READY in line:
                 ready.set()
 
+    def end(self):
+        """How it ended, and its last words."""
+        time.sleep(0.5)                      # a backtrace takes its time
+        return "; the agent has ended with %s: %s" % (self.child and self.child.poll(), " | ".join(self.stderr[-40:])[-3000:])
+
     def alive(self):
         return self.child is not None and self.child.poll() is None
 
@@ -801,8 +806,7 @@ class Test:
                 agent.changed.wait(0.05)
         if not found:
             others = ["%s [%s]" % (a.get("rule"), str(field(a, "id"))[:12]) for a in self.alerts(since, rules=OURS)]
-            raise Failure("no alert \"%s\" about %s%s%s" % (rule, container.name, "; instead: " + ", ".join(others) if others else "",
-                                                           "" if agent.alive() else "; the agent has ended"))
+            raise Failure("no alert \"%s\" about %s%s" % (rule, container.name, "; instead: " + ", ".join(others) if others else ""))
         alert = found[0]
         self.compare(alert, container, priority or PRIORITY[rule])
         if end:

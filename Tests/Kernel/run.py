@@ -221,6 +221,8 @@ def run_here(options):
             except harness.Skip as skip:
                 report.skip(name, str(skip))
             except harness.Failure as failure:
+                if agent and agent.child and not agent.alive():
+                    failure = harness.Failure(str(failure) + agent.end())
                 # The machines are shared and some acts race the kernel by design: one that fails is tried up to twice more,
                 # with fresh containers, and every try is printed. More than a few of these fail the run.
                 if again.count(name) < 2 and len(again) < max(4, len(rows) // 50) and not broken:

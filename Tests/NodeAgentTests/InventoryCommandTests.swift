@@ -29,13 +29,13 @@ private final class ControlSocket: Sendable {
 
 @Suite struct InventoryCommandTests {
     private static let keys: Set<String> = [
-        "id", "name", "image", "runtime", "pid", "privileged", "pod", "namespace",
+        "id", "name", "image", "runtime", "pid", "privileged", "pod", "namespace", "parent",
     ]
     private static let id = String(repeating: "0123456789abcdef", count: 4)
     private static let response = """
         {"version":1,"containers":[\
         {"id":"\(id)","name":"web","image":"docker.io/library/nginx:1","runtime":"docker","pid":4711,"privileged":true,\
-        "pod":"shop","namespace":"prod"},\
+        "pod":"shop","namespace":"prod","parent":"outer"},\
         {"id":"raw","name":null,"image":null,"runtime":"runc","pid":null,"privileged":null,"pod":null,"namespace":null},\
         {"id":"x","name":"a\\u001b[2Jb\\nc","image":"i","runtime":"podman","pid":1,"privileged":false,"pod":null,\
         "namespace":null}]}

@@ -122,9 +122,8 @@ package struct Collection {
     }
 
     private func network(_ container: Container, _ pids: [Int32]) throws(EvidenceError) {
-        let namespace =
-            container.networkNamespace?.rawValue
-            ?? pids.lazy.compactMap { try? proc.namespaceNumber($0, "net") }.first
+        var namespace = container.networkNamespace?.rawValue
+        for pid in pids where namespace == nil { namespace = try? proc.namespaceNumber(pid, "net") }
         try network(pids.filter { namespace == nil || (try? proc.namespaceNumber($0, "net")) == namespace }, namespace)
     }
 

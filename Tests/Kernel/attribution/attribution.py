@@ -1,8 +1,10 @@
 """Who did it: the right container, whatever happens around it."""
+import os
+import subprocess
 import threading
 import time
 
-from harness import ENVIRON, IMAGE, PREFIX, PRIVILEGED, UEVENT, Failure, act, check, field, numbered, want
+from harness import ENVIRON, ENVIRON_OUTSIDE, IMAGE, PREFIX, PRIVILEGED, UEVENT, Failure, act, check, field, numbered, want
 
 READ = ("offender", "r", "open", "/proc/1/environ", "RDONLY")
 
@@ -107,3 +109,90 @@ def daemonized(t):
     since = time.time_ns()
     want(container.run("sh", "-c", "(setsid offender then 200 r open /proc/1/environ RDONLY >/dev/null 2>&1 &)"), 0)
     t.expect(ENVIRON, container, since)
+
+
+@act("attribution/short-lived", kernels=("host", "vm"), engines=("podman",))
+def short_lived(t):
+    """Processes that live for a few milliseconds, many at a time, in many containers (two in a pod, some with the host's network):
+    half of them forked inside, by fork, vfork and clone3 into the cgroup, half brought in by the runtime's exec. With
+    NODEAGENT_TEST_EACH=50 on this machine 2,000 of them, in a minute."""
+    count, each = (20, int(os.environ.get("NODEAGENT_TEST_EACH", "10"))) if t.kernel == "host" else (4, 6)
+    pod = PREFIX + "pod-%d" % numbered()
+    infra = [] if t.kernel == "vm" else ["--infra-image", IMAGE, "--network", "none"]
+    check(["podman", "pod", "create", "--name", pod, *infra], t.machine.env)
+    containers = []
+    try:
+        containers += [t.container(pod=pod) for _ in range(2)]
+        containers += [t.container(network="host" if n % 4 == 0 else "none") for n in range(count - 2)]
+        time.sleep(t.machine.settle)
+        since = time.time_ns()
+        longest = [0]
+
+        def inside(container):
+            done = container.run("offender", "burst", "%d" % each, container.name, timeout=60)
+            want(done, 0)
+            longest[0] = max(longest[0], int(done.output.split()[1]))
+
+        def joining(container):
+            for _ in range(each):
+                done = runtime_exec(t, container, "offender", "r", "open", "/proc/1/environ", "RDONLY", container.name)
+                if done.returncode:
+                    raise Failure("exec: %d %s" % (done.returncode, done.stdout.decode("utf-8", "replace")))
+        errors = []
+        for work in (inside, joining):
+            waiting = list(containers)
+
+            def drain():
+                try:
+                    while waiting:
+                        work(waiting.pop())
+                except (Failure, IndexError) as error:
+                    if isinstance(error, Failure):
+                        errors.append(error)
+            workers = [threading.Thread(target=drain) for _ in range(4)]
+            for worker in workers:
+                worker.start()
+            for worker in workers:
+                worker.join()
+            if errors:
+                raise errors[0]
+        if not t.watched:
+            return
+        wanted = count * each * 2
+        limit = time.monotonic() + t.machine.alert_wait
+        while len({a["output_fields"]["proc.pid"] for a in t.alerts(since, rules=(ENVIRON,))}) < wanted and time.monotonic() < limit:
+            time.sleep(0.1)
+        every = t.alerts(since, rules=(ENVIRON, ENVIRON_OUTSIDE))
+        # a pid is used once in this time
+        told = list({a["output_fields"]["proc.pid"]: a for a in every}.values())
+        names = {container.id[:12]: container.name for container in containers}
+        wrong = [a for a in told if names.get(str(field(a, "id"))[:12]) is None or marked(a) not in (None, names[str(field(a, "id"))[:12]])]
+        for container in containers:
+            own = [a for a in told if str(field(a, "id"))[:12] == container.id[:12]]
+            if len(own) > 2 * each:
+                wrong += own[2 * each:]
+        if wrong:
+            raise Failure("%d told of the wrong container, one: %s" % (len(wrong), wrong[0]["output"]))
+        certain = sum(a["output_fields"].get("attribution.certainty") == "certain" for a in told)
+        unnamed = sum(field(a, "name") is None or field(a, "image") is None for a in told)
+        t.note("%d of %d attributed (%d certain, %d told twice), the longest lived %d ms" % (
+            len(told), wanted, certain, len(every) - len(told), longest[0]))
+        if len(told) < wanted * 0.999 or unnamed:
+            raise Failure("%d of %d acts were told, %d without a name or an image" % (len(told), wanted, unnamed))
+    finally:
+        for container in containers:
+            container.close()
+        subprocess.run(["podman", "pod", "rm", "-f", "-t", "0", pod], env=t.machine.env, stdout=subprocess.DEVNULL, check=False)
+
+
+def runtime_exec(t, container, *command):
+    """By the runtime itself, as the engine does it: podman's own exec takes five times as long."""
+    runtime = ["runc"] if t.kernel == "host" else ["crun"]
+    return subprocess.run([*runtime, "exec", container.id, *command], env=t.machine.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=60 * t.machine.factor, check=False)
+
+
+def marked(alert):
+    """The container that the process itself named in its command line, where that could be read."""
+    words = str(alert["output_fields"].get("proc.cmdline") or "").split(" ")
+    return words[-1] if words[-1].startswith(PREFIX) else None

@@ -10,9 +10,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
+#include <linux/magic.h>
 #include <linux/io_uring.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -27,6 +29,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <time.h>
@@ -460,6 +463,32 @@ static int act_hold_deleted(const char *path)
     for (;;) pause();
 }
 
+/* burst COUNT MARK: so many processes one after the other, by fork, vfork and clone3 into this cgroup in turn; each executes this
+ * program anew, which reads /proc/1/environ and is gone a moment later. Prints how many did, and the longest life in ms. */
+static int act_burst(int count, const char *mark)
+{
+    char *argv[] = {"offender", "r", "open", "/proc/1/environ", "RDONLY", (char *)mark, NULL};
+    int cgroup = open("/sys/fs/cgroup", O_PATH | O_DIRECTORY), done = 0;
+    struct statfs status;
+    if (cgroup >= 0 && (fstatfs(cgroup, &status) < 0 || status.f_type != CGROUP2_SUPER_MAGIC)) { close(cgroup); cgroup = -1; }
+    long long longest = 0;
+    for (int i = 0; i < count; i++) {
+        struct clone_args how = {.exit_signal = SIGCHLD, .flags = cgroup >= 0 ? CLONE_INTO_CGROUP : 0, .cgroup = cgroup >= 0 ? cgroup : 0};
+        long long start = now_ns();
+        pid_t child = i % 3 == 0 ? fork() : i % 3 == 1 ? vfork() : (pid_t)syscall(SYS_clone3, &how, sizeof how);
+        if (child < 0) return failed("burst");
+        if (child == 0) {
+            execv("/proc/self/exe", argv);
+            _exit(1);
+        }
+        int result = 0;
+        if (waitpid(child, &result, 0) == child && result == 0) done++;
+        if (now_ns() - start > longest) longest = now_ns() - start;
+    }
+    printf("%d %lld\n", done, longest / 1000000);
+    return done == count ? 0 : 1;
+}
+
 /* sleepers COUNT: processes that do nothing, each a program of its own that was just executed; ends with its stdin */
 static int act_sleepers(int count)
 {
@@ -604,6 +633,7 @@ static int act(int argc, char **argv)
     if (IS("fuse", 1)) return act_fuse(A);
     if (IS("hold-lock", 1)) return act_hold_lock(A);
     if (IS("hold-deleted", 1)) return act_hold_deleted(A);
+    if (IS("burst", 2)) return act_burst(atoi(A), argv[2]);
     if (IS("sleepers", 1)) return act_sleepers(atoi(A));
     if (IS("memfd", 0)) {          /* memfd ACT...: the same program from a memfd, then the act */
         int self = open("/proc/self/exe", O_RDONLY), mem = syscall(SYS_memfd_create, "runc_cloned:/proc/self/exe", 0);
