@@ -17,6 +17,10 @@ package struct CgroupTree: Sendable, Equatable {
     /// Directories looked at in one walk of one hierarchy; a host with more has other troubles.
     private static let walkLimit = 65_536
     private static let depthLimit = 32
+    /// Below one container's own cgroup, for the containers in it: levels (kind: systemd's, kubelet's and the pod's slices, a
+    /// scope) and directories. A container can make any number, and must not hide the others by it.
+    private static let innerDepth = 8
+    private static let innerLimit = 1024
 
     /// From the rows of a mountinfo file of the host. Of a hierarchy that is mounted more than once, the first whole mount.
     package init(mounts: [MountInfo], root: String = "") {
@@ -60,35 +64,80 @@ package struct CgroupTree: Sendable, Equatable {
     package func containers() -> [ContainerCgroup] {
         var found: [ContainerID: ContainerCgroup] = [:]
         for hierarchy in principal {
-            walk(hierarchy) { path in
-                if let cgroup = ContainerCgroup.classify(path), cgroup.path == path, found[cgroup.id] == nil {
-                    found[cgroup.id] = cgroup
-                }
-            }
+            for cgroup in containers(in: hierarchy) where found[cgroup.id] == nil { found[cgroup.id] = cgroup }
         }
         return found.values.sorted { $0.path < $1.path }
     }
 
-    /// Every cgroup directory of a hierarchy, as paths below its root.
+    /// The same of one hierarchy; the outer ones come before those in them.
+    package func containers(in hierarchy: Hierarchy) -> [ContainerCgroup] {
+        var found: [ContainerCgroup] = []
+        walk(hierarchy, below: { ContainerCgroup.classify($0) != nil }) { path in
+            if let cgroup = ContainerCgroup.classify(path), cgroup.path == path { found.append(cgroup) }
+        }
+        return found
+    }
+
+    /// Every cgroup directory of a hierarchy, as paths below its root: those nearer to the root first.
     package func walk(_ hierarchy: Hierarchy, _ visit: (String) -> Void) {
-        var waiting: [(path: String, depth: Int)] = [("", 0)]
+        walk(hierarchy, below: { _ in false }, visit)
+    }
+
+    /// - Parameter isContainer: below what this is true of, only `innerDepth` levels and `innerLimit` directories are looked
+    ///   at, and only when all other directories have been.
+    private func walk(_ hierarchy: Hierarchy, below isContainer: (String) -> Bool, _ visit: (String) -> Void) {
+        var level = [""]
+        var containers: [String] = []
         var visited = 0
-        while let (path, depth) = waiting.popLast(), visited < Self.walkLimit {
-            visited += 1
-            if !path.isEmpty { visit(path) }
-            guard depth < Self.depthLimit, let names = try? directoryEntries(hierarchy.mountPoint + path) else {
-                continue
+        for _ in 0...Self.depthLimit where !level.isEmpty {
+            var next: [String] = []
+            for path in level {
+                guard visited < Self.walkLimit else { return }
+                visited += 1
+                if !path.isEmpty { visit(path) }
+                if isContainer(path) {
+                    containers.append(path)
+                } else {
+                    next += children(of: path, in: hierarchy, limit: Self.walkLimit - next.count)
+                }
             }
-            for name in names {
-                // Control files of cgroupfs carry a dot behind their controller; asking stat about each costs the most.
-                if Self.isControlFile(name) { continue }
-                let child = "\(path)/\(name)"
-                guard let status = try? FileStatus.of(hierarchy.mountPoint + child, following: false),
-                    status.isDirectory
-                else { continue }
-                waiting.append((child, depth + 1))
+            level = next
+        }
+        for container in containers {
+            var level = children(of: container, in: hierarchy, limit: Self.innerLimit)
+            var left = Self.innerLimit - level.count
+            for depth in 1...Self.innerDepth where !level.isEmpty {
+                var next: [String] = []
+                for path in level {
+                    visit(path)
+                    guard depth < Self.innerDepth, left > 0 else { continue }
+                    let more = children(of: path, in: hierarchy, limit: left)
+                    left -= more.count
+                    next += more
+                }
+                level = next
             }
         }
+    }
+
+    /// The directories in a cgroup, at most `limit`.
+    private func children(of path: String, in hierarchy: Hierarchy, limit: Int) -> [String] {
+        let directory = hierarchy.mountPoint + path
+        guard limit > 0,
+            let names = ContainerCgroup.classify(path) == nil
+                ? try? directoryEntries(directory) : CgroupReading.shared.names(in: directory)
+        else { return [] }
+        var children: [String] = []
+        for name in names {
+            // Control files of cgroupfs carry a dot behind their controller; asking stat about each costs the most.
+            if Self.isControlFile(name) { continue }
+            guard let status = try? FileStatus.of("\(directory)/\(name)", following: false), status.isDirectory else {
+                continue
+            }
+            children.append("\(path)/\(name)")
+            if children.count >= limit { break }
+        }
+        return children
     }
 
     private static let controllers: Set<Substring> = [
@@ -119,16 +168,10 @@ package struct CgroupTree: Sendable, Equatable {
         var visited = 0
         while let next = waiting.popLast(), pids.count < limit, visited < 1024 {
             visited += 1
-            let directory = hierarchy.mountPoint + next
-            guard let bytes = try? readFile("\(directory)/cgroup.procs", limit: 1 << 20) else { continue }
+            guard let bytes = CgroupReading.shared.processes(in: hierarchy.mountPoint + next) else { continue }
             let text = String(decoding: bytes, as: UTF8.self)
             pids += text.split(separator: "\n").compactMap { Int32($0) }
-            for name in (try? directoryEntries(directory)) ?? [] where !Self.isControlFile(name) {
-                let child = "\(next)/\(name)"
-                if (try? FileStatus.of(hierarchy.mountPoint + child, following: false))?.isDirectory == true {
-                    waiting.append(child)
-                }
-            }
+            waiting += children(of: next, in: hierarchy, limit: 1024)
         }
         return Array(pids.prefix(limit))
     }

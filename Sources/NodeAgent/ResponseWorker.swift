@@ -101,6 +101,8 @@ final class ResponseWorker: Sendable {
                 containers.append(container)
             }
         }
+        // Its control files are to be opened before its first instruction.
+        wake.signal()
     }
     func requestStop() { stop.signal() }
 
@@ -167,6 +169,7 @@ final class ResponseWorker: Sendable {
     private func tend(_ state: inout State) {
         let now = monotonicNanoseconds()
         for record in state.isolation.releaseExpired(now: now) { note(record) }
+        state.isolation.prepare(containers.withLock { $0 })
         if now >= state.nextRefresh {
             state.nextRefresh = now + Self.refreshInterval
             let proc = ProcFilesystem()

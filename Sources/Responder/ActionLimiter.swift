@@ -3,6 +3,10 @@ package import EventModel
 /// How often rules may act: an attacker who can trigger alerts is not to have the agent stop a host's containers. A state
 /// machine without a clock; times are CLOCK_MONOTONIC nanoseconds that never go back.
 ///
+/// It is asked last, when nothing else speaks against the action, and charged right before the action is done. So no one
+/// container can use up what the others' have: what is refused for another reason is not counted, the same action on the same
+/// container counts once, however often it is asked for, and failures count by container.
+///
 /// What a person asks for is not limited, and is not counted.
 package struct ActionLimiter: Sendable {
     package enum Limit: Equatable, Sendable, CustomStringConvertible {
@@ -37,41 +41,59 @@ package struct ActionLimiter: Sendable {
         var action: ResponseAction
     }
 
-    /// At most `rateLimit` and `requestLimit` long.
+    /// At most `rateLimit` long.
     private var actions: [UInt64] = []
-    private var requests: [UInt64] = []
+    /// When each was first asked for; at most `requestLimit`.
+    private var requests: [Target: UInt64] = [:]
     /// At most as many as actions fit into `repeatWindow`.
     private var last: [Target: UInt64] = [:]
-    private var failures = 0
+    /// Containers whose last action failed, since the last that went well; less than `failureLimit`.
+    private var failures: Set<ContainerID> = []
     private var openUntil: UInt64?
 
     package init() {}
 
     package func isOpen(now: UInt64) -> Bool { openUntil.map { now < $0 } ?? false }
 
-    /// Nil: it may act now, and counts as having done so.
-    package mutating func request(_ action: ResponseAction, on container: ContainerID, now: UInt64) -> Limit? {
-        if let until = openUntil {
-            if now < until { return .breaker(until: until) }
-            self = ActionLimiter()
+    /// What holds whatever an examination would find: asked before it, since it takes time. Counts nothing.
+    package func standing(_ action: ResponseAction, on container: ContainerID, now: UInt64) -> Limit? {
+        if let openUntil {
+            return now < openUntil ? .breaker(until: openUntil) : nil
         }
-        requests.removeAll { now &- $0 >= Self.requestWindow }
-        requests.append(now)
-        if requests.count > Self.requestLimit { return open(now) }
-        actions.removeAll { now &- $0 >= Self.rateWindow }
-        last = last.filter { now &- $0.value < Self.repeatWindow }
+        guard let before = last[Target(container: container, action: action)] else { return nil }
+        return now &- before < Self.repeatWindow ? .repeated : nil
+    }
+
+    /// Nil: it may act now. Nothing is used up by asking, but that an action on another container than before counts towards
+    /// the breaker.
+    package mutating func request(_ action: ResponseAction, on container: ContainerID, now: UInt64) -> Limit? {
+        if let limit = standing(action, on: container, now: now) { return limit }
+        if openUntil != nil { self = ActionLimiter() }
         let target = Target(container: container, action: action)
-        if last[target] != nil { return .repeated }
-        if actions.count >= Self.rateLimit { return .rate }
+        requests = requests.filter { now &- $0.value < Self.requestWindow }
+        if requests[target] == nil {
+            requests[target] = now
+            if requests.count > Self.requestLimit { return open(now) }
+        }
+        actions.removeAll { now &- $0 >= Self.rateWindow }
+        return actions.count >= Self.rateLimit ? .rate : nil
+    }
+
+    /// What was allowed is about to be done.
+    package mutating func charge(_ action: ResponseAction, on container: ContainerID, now: UInt64) {
         actions.append(now)
-        last[target] = now
-        return nil
+        last = last.filter { now &- $0.value < Self.repeatWindow }
+        last[Target(container: container, action: action)] = now
     }
 
     /// How an action that was allowed ended. A refusal is neither.
-    package mutating func finish(isSuccess: Bool, now: UInt64) {
-        failures = isSuccess ? 0 : failures + 1
-        if failures >= Self.failureLimit { _ = open(now) }
+    package mutating func finish(_ container: ContainerID, isSuccess: Bool, now: UInt64) {
+        guard !isSuccess else {
+            failures = []
+            return
+        }
+        failures.insert(container)
+        if failures.count >= Self.failureLimit { _ = open(now) }
     }
 
     private mutating func open(_ now: UInt64) -> Limit {

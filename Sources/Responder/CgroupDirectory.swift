@@ -7,131 +7,167 @@ private import SystemPackage
 
 /// A cgroup held open: whatever is read or written goes below this descriptor, so that a cgroup that was removed and made
 /// again under the same name is never met (the old one answers ENODEV).
-package struct CgroupDirectory: ~Copyable {
-    private let descriptor: OwnedDescriptor
-    package let id: CgroupID
-    package let isUnified: Bool
+///
+/// Directories are opened with O_PATH, which no permission mark holds up; files and lists of names by `ControlAccess`.
+package struct CgroupDirectory {
+    private let directory: ControlFile
+    let files: ControlFiles
+    package var id: CgroupID { files.cgroup }
+    package var isUnified: Bool { files.isUnified }
 
-    /// A container can nest cgroups as deep as it likes; each level costs a descriptor while it is looked at.
-    private static let depthLimit = 128
-    private static let directoryLimit = 16_384
-    private static let processLimit = 65_536
+    /// Names that wait in one walk: a container can make as many cgroups as the kernel has memory for.
+    private static let waitingLimit = 100_000
 
     /// - Parameter path: below the hierarchy's root, beginning with `/`.
     /// - Throws: EINVAL for the root and for what is no cgroup of this hierarchy.
     package init(_ hierarchy: CgroupTree.Hierarchy, path: String) throws(SystemError) {
+        try self.init(hierarchy, path: path, access: ControlAccess(), held: nil)
+    }
+
+    /// - Parameter held: files of this cgroup that are open already; not used if it is another one by now.
+    init(
+        _ hierarchy: CgroupTree.Hierarchy, path: String, access: ControlAccess, held: ControlFiles?
+    ) throws(SystemError) {
         let root = try OwnedDescriptor(opening: hierarchy.mountPoint, flags: CInt(NA_O_PATH) | CInt(NA_O_DIRECTORY))
         let relative = String(path.drop { $0 == "/" })
         guard !relative.isEmpty else { throw SystemError("open", path, errno: .invalidArgument) }
         let resolve = NA_RESOLVE_BENEATH | NA_RESOLVE_NO_XDEV
-        let flags = UInt64(O_RDONLY) | UInt64(NA_O_DIRECTORY)
+        let flags = UInt64(NA_O_PATH) | UInt64(NA_O_DIRECTORY)
         let result = unsafe na_openat2(
             root.rawValue, relative, flags,
             UInt64(resolve) | UInt64(NA_RESOLVE_NO_SYMLINKS) | UInt64(NA_RESOLVE_NO_MAGICLINKS))
-        let opened = OwnedDescriptor(adopting: try checked(result, "openat2", hierarchy.mountPoint + path))
+        let opened = ControlFile(
+            OwnedDescriptor(adopting: try checked(result, "openat2", hierarchy.mountPoint + path)))
         let magic = hierarchy.isUnified ? FilesystemMagic.cgroup2 : FilesystemMagic.cgroup
-        let status = try opened.status()
-        guard try opened.filesystemMagic() == magic, status.file.device == hierarchy.device else {
+        let status = try opened.descriptor.status()
+        guard try opened.descriptor.filesystemMagic() == magic, status.file.device == hierarchy.device else {
             throw SystemError("fstatfs", hierarchy.mountPoint + path, errno: .invalidArgument)
         }
-        id = CgroupID(status.file.inode)
-        isUnified = hierarchy.isUnified
-        descriptor = opened
-    }
-
-    private init(child name: [CChar], of parent: borrowing CgroupDirectory) throws(SystemError) {
-        let flags = O_RDONLY | CInt(NA_O_DIRECTORY) | CInt(NA_O_NOFOLLOW)
-        let result = unsafe na_openat(parent.descriptor.rawValue, name, flags)
-        let opened = OwnedDescriptor(adopting: try checked(result, "open"))
-        id = CgroupID(try opened.status().file.inode)
-        isUnified = parent.isUnified
-        descriptor = opened
-    }
-
-    // MARK: Control files
-
-    package func open(_ file: String, flags: CInt) throws(SystemError) -> OwnedDescriptor {
-        try OwnedDescriptor(opening: file, below: descriptor, flags: flags | CInt(NA_O_NOFOLLOW))
-    }
-
-    package func read(_ file: String, limit: Int = 4096) throws(SystemError) -> String {
-        String(decoding: try open(file, flags: O_RDONLY).readAll(limit: limit), as: UTF8.self)
-    }
-
-    package func write(_ file: String, _ text: String) throws(SystemError) {
-        do throws(SystemError) {
-            try open(file, flags: O_WRONLY).writeAll(Array(text.utf8))
-        } catch {
-            throw SystemError(error.operation, file, errno: error.errno)
+        directory = opened
+        let id = CgroupID(status.file.inode)
+        if let held, held.cgroup == id, held.isUnified == hierarchy.isUnified {
+            files = held
+        } else {
+            files = ControlFiles(
+                directory: opened, cgroup: id, isUnified: hierarchy.isUnified, access: access)
         }
     }
 
-    package func has(_ file: String) -> Bool { (try? open(file, flags: CInt(NA_O_PATH))) != nil }
+    private init(_ opened: ControlFile, like other: CgroupDirectory) throws(SystemError) {
+        directory = opened
+        files = ControlFiles(
+            directory: opened, cgroup: CgroupID(try opened.descriptor.status().file.inode),
+            isUnified: other.isUnified, access: other.files.access)
+    }
+
+    /// Below it, or `..`.
+    private func relative(_ name: [CChar]) throws(SystemError) -> CgroupDirectory {
+        let flags = CInt(NA_O_PATH) | CInt(NA_O_DIRECTORY) | CInt(NA_O_NOFOLLOW)
+        let result = unsafe na_openat(directory.descriptor.rawValue, name, flags)
+        return try CgroupDirectory(
+            ControlFile(OwnedDescriptor(adopting: try checked(result, "open", "cgroup"))), like: self)
+    }
+
+    package func has(_ file: String) -> Bool {
+        (try? OwnedDescriptor(opening: file, below: directory.descriptor, flags: CInt(NA_O_PATH))) != nil
+    }
+
+    /// Whether it has not been removed.
+    var isThere: Bool { has("cgroup.procs") }
 
     // MARK: What lies in it
 
-    /// Thread groups in this cgroup and in all below it, each once.
+    /// Thread groups in this cgroup and in all below it, each once; `isComplete` is false when not all could be looked at.
     ///
-    /// - Throws: E2BIG when there is more than may be looked at: then it is not known what else is in it.
-    package func processes() throws(SystemError) -> [Int32] {
-        var pids: Set<Int32> = []
-        try forEach { (directory) throws(SystemError) in
-            let text: String
+    /// - Parameter deadline: CLOCK_MONOTONIC nanoseconds.
+    /// - Throws: when this cgroup itself is gone or cannot be read.
+    package func processes(until deadline: UInt64) throws(SystemError) -> Found {
+        var pids = Set(try members())
+        var isComplete = true
+        isComplete =
+            forEach(until: deadline) { directory in
+                guard directory.id != id else { return }
+                do throws(SystemError) {
+                    pids.formUnion(try directory.members())
+                } catch {
+                    // Removed meanwhile, or threaded, and then the threaded subtree's top has its processes.
+                    if !error.isGone, error.errno != .notSupportedOnSocket { isComplete = false }
+                }
+            } && isComplete
+        return (pids.sorted(), isComplete)
+    }
+
+    private func members() throws(SystemError) -> [Int32] {
+        let directory = directory
+        let text = try files.access.run("read", "cgroup.procs") {
+            Result { () throws(SystemError) in
+                try OwnedDescriptor(
+                    opening: "cgroup.procs", below: directory.descriptor, flags: O_RDONLY | CInt(NA_O_NOFOLLOW)
+                ).readAll(limit: 4 << 20)
+            }
+        }
+        // 0 stands for a process of a pid namespace that is not below ours.
+        return String(decoding: text, as: UTF8.self).split(separator: "\n").compactMap { Int32($0) }.filter { $0 > 0 }
+    }
+
+    /// This cgroup and all below it, parents first, however deep: one descriptor is open at a time, and the way back is `..`.
+    ///
+    /// - Returns: false when not all were reached: the time was over, one could not be read, or more names waited than may.
+    func forEach(until deadline: UInt64, _ body: (CgroupDirectory) -> Void) -> Bool {
+        body(self)
+        guard var levels = (try? childNames(at: Self.waitingLimit)).map({ [(id: id, names: $0.names)] }) else {
+            return !isThere
+        }
+        var isComplete = true
+        var waiting = levels[0].names.count
+        var current = self
+        while let last = levels.indices.last {
+            guard monotonicNanoseconds() < deadline else { return false }
+            guard let name = levels[last].names.popLast() else {
+                levels.removeLast()
+                guard let above = levels.last else { break }
+                guard let parent = try? current.relative(Self.name("..")), parent.id == above.id else { return false }
+                current = parent
+                continue
+            }
+            waiting -= 1
             do throws(SystemError) {
-                text = try directory.read("cgroup.procs", limit: 4 << 20)
+                let child = try current.relative(name)
+                body(child)
+                let below = try child.childNames(at: Self.waitingLimit - waiting)
+                if !below.isWhole { isComplete = false }
+                if below.names.isEmpty { continue }
+                waiting += below.names.count
+                levels.append((child.id, below.names))
+                current = child
             } catch {
-                // Below the top: removed meanwhile, or threaded, and then the threaded subtree's top has its processes.
-                let isTop = directory.id == id
-                if !isTop, error.isGone || error.errno == .notSupportedOnSocket { return }
-                throw error
+                if !error.isGone { isComplete = false }
             }
-            for line in text.split(separator: "\n") {
-                // 0 stands for a process of a pid namespace that is not below ours.
-                if let pid = Int32(line), pid > 0 { pids.insert(pid) }
-            }
-            if pids.count > Self.processLimit { throw SystemError("read", "cgroup.procs", errno: .argListTooLong) }
         }
-        return pids.sorted()
+        return isComplete
     }
 
-    /// This cgroup and all below it, parents first.
-    package func forEach(
-        _ body: (borrowing CgroupDirectory) throws(SystemError) -> Void
-    ) throws(SystemError) {
-        var visited = 0
-        try visit(depth: 0, &visited, body)
+    private static func name(_ text: String) -> [CChar] { text.utf8.map { CChar(bitPattern: $0) } + [0] }
+
+    /// As bytes: a cgroup's name need not be UTF-8. At most `limit` of them.
+    private func childNames(at limit: Int) throws(SystemError) -> (names: [[CChar]], isWhole: Bool) {
+        let directory = directory
+        return try files.access.run("readdir", "cgroup") { Self.childNames(directory, limit) }
     }
 
-    private func visit(
-        depth: Int, _ visited: inout Int, _ body: (borrowing CgroupDirectory) throws(SystemError) -> Void
-    ) throws(SystemError) {
-        visited += 1
-        guard depth < Self.depthLimit, visited <= Self.directoryLimit else {
-            throw SystemError("readdir", "cgroup", errno: .argListTooLong)
+    private static func childNames(
+        _ directory: ControlFile, _ limit: Int
+    ) -> Result<(names: [[CChar]], isWhole: Bool), SystemError> {
+        let listed = unsafe na_openat(directory.descriptor.rawValue, ".", O_RDONLY | CInt(NA_O_DIRECTORY))
+        guard listed >= 0 else {
+            // A cgroup that has been removed has no entries left.
+            if listed == -ENOENT { return .success(([], true)) }
+            return .failure(SystemError("open", "cgroup", errno: Errno(rawValue: -listed)))
         }
-        try body(self)
-        for name in try childNames() {
-            let child: CgroupDirectory
-            do throws(SystemError) {
-                child = try CgroupDirectory(child: name, of: self)
-            } catch {
-                if error.isGone { continue }
-                throw error
-            }
-            try child.visit(depth: depth + 1, &visited, body)
-        }
-    }
-
-    /// As bytes: a cgroup's name need not be UTF-8.
-    private func childNames() throws(SystemError) -> [[CChar]] {
-        let listed = unsafe na_openat(descriptor.rawValue, ".", O_RDONLY | CInt(NA_O_DIRECTORY))
-        // A cgroup that has been removed has no entries left.
-        if listed == -ENOENT { return [] }
-        _ = try checked(listed, "open", "cgroup")
         guard let stream = unsafe fdopendir(listed) else {
             let error = Errno(rawValue: Glibc.errno)
             close(listed)
-            throw SystemError("fdopendir", "cgroup", errno: error)
+            return .failure(SystemError("fdopendir", "cgroup", errno: error))
         }
         defer { unsafe closedir(stream) }
         var names: [[CChar]] = []
@@ -140,12 +176,11 @@ package struct CgroupDirectory: ~Copyable {
             let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
                 unsafe bytes.prefix { $0 != 0 }.map { CChar(bitPattern: $0) }
             }
-            let dot = CChar(bitPattern: UInt8(ascii: "."))
-            if name == [dot] || name == [dot, dot] { continue }
+            if name + [0] == Self.name(".") || name + [0] == Self.name("..") { continue }
+            guard names.count < limit else { return .success((names, false)) }
             names.append(name + [0])
-            if names.count > Self.directoryLimit { throw SystemError("readdir", "cgroup", errno: .argListTooLong) }
         }
-        return names
+        return .success((names, true))
     }
 }
 

@@ -14,24 +14,35 @@ package struct ContainerScope: ~Copyable {
     package let initProcess: ProcessKey?
     private let holdsInit: Bool
     private let hierarchy: CgroupTree.Hierarchy
+    let members: ScopeMembers
 
     /// - Throws: why there is nothing that may be acted on in this container's name.
     package init(_ container: Container, tree: CgroupTree, proc: ProcFilesystem) throws(RefusalReason) {
+        try self.init(container, tree: tree, proc: proc, access: ControlAccess(), held: nil)
+    }
+
+    /// - Parameter held: control files of the container that are open already.
+    init(
+        _ container: Container, tree: CgroupTree, proc: ProcFilesystem, access: ControlAccess, held: ControlFiles?
+    ) throws(RefusalReason) {
         let living = container.initProcess.flatMap { Self.memberships(of: $0, proc: proc) }
         let places = tree.isolationPlaces(of: container, memberships: living)
         var refusal = RefusalReason.noScope
         for place in places {
-            guard let directory = try? CgroupDirectory(place.hierarchy, path: place.path), directory.canFreeze else {
-                continue
-            }
+            guard
+                let directory = try? CgroupDirectory(place.hierarchy, path: place.path, access: access, held: held),
+                directory.canFreeze
+            else { continue }
             if let recorded = container.cgroup, recorded != directory.id {
                 refusal = .identityChanged("cgroup \(place.path) was removed and made again")
                 continue
             }
-            if !place.holdsInit, Self.isEmpty(directory) {
+            let members = ScopeMembers(hierarchy: place.hierarchy, path: place.path, proc: proc)
+            if !place.holdsInit, Self.isEmpty(directory, members) {
                 refusal = .identityChanged("cgroup \(place.path) is empty")
                 continue
             }
+            self.members = members
             self.container = container.id
             path = place.path
             isFreeName = place.isFreeName
@@ -48,35 +59,64 @@ package struct ContainerScope: ~Copyable {
     /// can have left.
     package func verify(proc: ProcFilesystem) throws(RefusalReason) {
         if holdsInit, let initProcess, let memberships = Self.memberships(of: initProcess, proc: proc),
-            let line = memberships.first(where: { isLine($0) }), line.path == path || line.path.hasPrefix(path + "/")
+            members.holds(memberships)
         {
             return
         }
         guard !isFreeName else {
             throw .identityChanged("the container's first process has left cgroup \(path) or has ended")
         }
-        guard !Self.isEmpty(directory) else { throw .identityChanged("cgroup \(path) is empty or gone") }
+        guard !Self.isEmpty(directory, members) else { throw .identityChanged("cgroup \(path) is empty or gone") }
     }
 
     /// Whether it stands still already, in this hierarchy or in another: on a hybrid host an engine may pause by v1's freezer
     /// what would be frozen here by v2, and one never finishes above the other.
     package func isFrozen(_ container: Container, tree: CgroupTree, proc: ProcFilesystem) -> Bool {
-        if (try? directory.isFrozen()) == true { return true }
+        if (try? directory.isFrozen()) == true || isPausedBelow(proc: proc) { return true }
         let living = container.initProcess.flatMap { Self.memberships(of: $0, proc: proc) }
         return tree.isolationPlaces(of: container, memberships: living).contains { place in
-            guard place.hierarchy != hierarchy, let other = try? CgroupDirectory(place.hierarchy, path: place.path),
-                other.canFreeze
+            guard place.hierarchy != hierarchy,
+                let other = try? CgroupDirectory(
+                    place.hierarchy, path: place.path, access: directory.files.access, held: nil), other.canFreeze
             else { return false }
             return (try? other.isFrozen()) ?? false
         }
     }
 
-    private func isLine(_ membership: CgroupMembership) -> Bool {
-        hierarchy.isUnified ? membership.hierarchy == 0 : membership.controllers.contains("freezer")
+    /// crun pauses the cgroup of the first process, which is one below the container's own. A container can stop a part of
+    /// itself as well, so it counts as a pause only when no process of the container lies elsewhere.
+    private func isPausedBelow(proc: ProcFilesystem) -> Bool {
+        guard let initProcess, let memberships = Self.memberships(of: initProcess, proc: proc),
+            let level = Self.pausedLevel(below: path, hierarchy, memberships, directory.files.access)
+        else { return false }
+        let below = ScopeMembers(hierarchy: hierarchy, path: level, proc: proc)
+        let all = members.find(until: monotonicNanoseconds() &+ ScopeMembers.patience)
+        return all.isComplete && !all.pids.contains { below.place(of: $0) == .outside }
     }
 
+    /// The outermost cgroup that is stopped, between the container's own (`path`, which is not looked at) and that of its
+    /// first process.
+    static func pausedLevel(
+        below path: String, _ hierarchy: CgroupTree.Hierarchy, _ memberships: [CgroupMembership],
+        _ access: ControlAccess
+    ) -> String? {
+        guard let line = ScopeMembers.line(memberships, hierarchy), line.path.hasPrefix(path + "/") else { return nil }
+        var level = path
+        for component in line.path.dropFirst(path.utf8.count).split(separator: "/").prefix(levelLimit) {
+            level += "/\(component)"
+            guard let directory = try? CgroupDirectory(hierarchy, path: level, access: access, held: nil) else {
+                return nil
+            }
+            if (try? directory.isFrozen()) == true { return level }
+        }
+        return nil
+    }
+
+    /// An engine's are one or two; a container can nest more, and what it stops there is no pause of an engine's.
+    private static let levelLimit = 16
+
     /// Nil when the process has ended, or its number is another's.
-    private static func memberships(of key: ProcessKey, proc: ProcFilesystem) -> [CgroupMembership]? {
+    static func memberships(of key: ProcessKey, proc: ProcFilesystem) -> [CgroupMembership]? {
         guard isAlive(key, proc: proc), let memberships = try? proc.cgroups(key.pid), isAlive(key, proc: proc) else {
             return nil
         }
@@ -88,13 +128,16 @@ package struct ContainerScope: ~Copyable {
         return stat.startTime == key.startTime && stat.state != "Z" && stat.state != "X"
     }
 
-    /// Too many to count is not empty.
-    private static func isEmpty(_ directory: borrowing CgroupDirectory) -> Bool {
+    /// What cannot be told is not empty.
+    private static func isEmpty(_ directory: CgroupDirectory, _ members: ScopeMembers) -> Bool {
         do throws(SystemError) {
-            return try directory.processes().isEmpty
+            if let isPopulated = try directory.isPopulated() { return !isPopulated }
         } catch {
-            return error.isGone
+            if error.isGone { return true }
         }
+        let found = members.find(until: monotonicNanoseconds() &+ ScopeMembers.patience, limit: 1)
+        // The path may be another cgroup's by now.
+        return !directory.isThere || (found.pids.isEmpty && found.isComplete)
     }
 
     // MARK: What lies in it
@@ -105,8 +148,9 @@ package struct ContainerScope: ~Copyable {
         _ protection: Protection, proc: ProcFilesystem, patience nanoseconds: UInt64 = 200_000_000
     ) throws(RefusalReason) {
         let deadline = monotonicNanoseconds() &+ nanoseconds
+        let end = monotonicNanoseconds() &+ ScopeMembers.patience
         while true {
-            guard let found = try firstProtected(protection, proc: proc) else { return }
+            guard let found = try firstProtected(protection, proc: proc, until: end) else { return }
             // These do not pass through.
             let isLasting = [.initProcess, .agent, .agentAncestor].contains(found.1)
             guard !isLasting, monotonicNanoseconds() < deadline else {
@@ -116,17 +160,18 @@ package struct ContainerScope: ~Copyable {
         }
     }
 
+    /// Asks each process of the machine that could be protected whether it lies in the scope, and not each that lies in the
+    /// scope whether it is protected: how many cgroups and processes lie there is the container's choice.
     private func firstProtected(
-        _ protection: Protection, proc: ProcFilesystem
+        _ protection: Protection, proc: ProcFilesystem, until deadline: UInt64
     ) throws(RefusalReason) -> (Int32, ProtectedProcess)? {
-        for pid in try pids() {
-            guard let process = ScopeProcess(reading: pid, proc: proc) else {
-                // Without anything to read: what is known by its number alone.
-                let bare = ScopeProcess(
-                    key: ProcessKey(pid: pid, startTime: 0), mountNamespace: nil, executable: nil)
-                if let reason = protection.reason(bare) { return (pid, reason) }
-                continue
-            }
+        for (pid, reason) in protection.numbered where members.place(of: pid).mayBeInside { return (pid, reason) }
+        guard let all = try? proc.processes() else { throw .notExamined("/proc cannot be listed") }
+        for pid in all {
+            if monotonicNanoseconds() > deadline { throw .notExamined("too many processes to look at") }
+            guard protection.mayProtect(pid, proc: proc), members.place(of: pid) == .inside,
+                let process = ScopeProcess(reading: pid, protection, proc: proc)
+            else { continue }
             if let reason = reason(process, protection, proc: proc) { return (pid, reason) }
         }
         return nil
@@ -155,11 +200,8 @@ package struct ContainerScope: ~Copyable {
     ) -> Bool {
         guard let stat = try? proc.stat(process.key.pid), stat.startTime == process.key.startTime, stat.parentPID > 1
         else { return false }
-        if let line = (try? proc.cgroups(stat.parentPID))?.first(where: { isLine($0) }),
-            line.path == path || line.path.hasPrefix(path + "/")
-        {
-            return true
-        }
+        // One that the container has hidden from us is its own.
+        if members.place(of: stat.parentPID).mayBeInside { return true }
         guard let parent = try? proc.executable(stat.parentPID), protection.isMonitor(parent) else { return false }
         guard reason == .runtime else { return true }
         // Ticks of 10 ms since boot; after a suspend it looks younger than it is, and is left alone.
@@ -170,22 +212,12 @@ package struct ContainerScope: ~Copyable {
     /// Ticks that a runtime may take to join a container.
     private static let passing: UInt64 = 200
 
-    package func pids() throws(RefusalReason) -> [Int32] {
-        do throws(SystemError) {
-            return try directory.processes()
-        } catch {
-            if error.isGone { throw .identityChanged("cgroup \(path) was removed") }
-            throw .notExamined("\(error)")
-        }
-    }
-
     /// Processes of the container's own pid namespace that live outside its cgroup: freezing does not reach them.
     package func outside(host: HostIdentity, proc: ProcFilesystem) -> [Int32] {
         guard let initProcess, let own = try? proc.namespace(initProcess.pid, "pid"), own != host.pidNamespace,
-            Self.isAlive(initProcess, proc: proc), let inside = try? directory.processes()
+            Self.isAlive(initProcess, proc: proc)
         else { return [] }
-        let known = Set(inside)
         let all = (try? proc.processes()) ?? []
-        return all.filter { !known.contains($0) && (try? proc.namespace($0, "pid")) == own }.sorted()
+        return all.filter { (try? proc.namespace($0, "pid")) == own && members.place(of: $0) == .outside }.sorted()
     }
 }

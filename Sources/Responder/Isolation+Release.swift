@@ -19,7 +19,7 @@ extension Isolation {
         package var path: String
     }
 
-    private static let retryPause: UInt64 = 10_000_000_000
+    static let retryPause: UInt64 = 10_000_000_000
 
     /// Lets a container go on that this journal says is frozen; another one is refused.
     package func release(_ id: ContainerID, origin: ActionOrigin) -> ActionRecord {
@@ -77,15 +77,23 @@ extension Isolation {
         for hierarchy in tree.stoppable {
             func look(_ id: ContainerID, _ path: String) {
                 guard frozen[id] == nil, found[id] == nil,
-                    let directory = try? CgroupDirectory(hierarchy, path: path), directory.canFreeze,
-                    (try? directory.isFreezeRequested()) == true
+                    let directory = try? CgroupDirectory(
+                        hierarchy, path: path, access: handle(id).access, held: handles[id]?.files),
+                    directory.canFreeze, (try? directory.isFreezeRequested()) == true
                 else { return }
                 found[id] = UnknownFrozen(container: id, path: path)
             }
-            tree.walk(hierarchy) { path in
-                if let cgroup = ContainerCgroup.classify(path), cgroup.path == path { look(cgroup.id, path) }
+            for cgroup in tree.containers(in: hierarchy) { look(cgroup.id, cgroup.path) }
+            for container in containers {
+                look(container.id, container.cgroupPath)
+                // crun pauses below the container's own cgroup.
+                guard frozen[container.id] == nil, found[container.id] == nil,
+                    let memberships = container.initProcess.flatMap({ ContainerScope.memberships(of: $0, proc: proc) }),
+                    let level = ContainerScope.pausedLevel(
+                        below: container.cgroupPath, hierarchy, memberships, handle(container.id).access)
+                else { continue }
+                found[container.id] = UnknownFrozen(container: container.id, path: level)
             }
-            for container in containers { look(container.id, container.cgroupPath) }
         }
         return found.values.sorted { $0.container.rawValue < $1.container.rawValue }
     }
@@ -98,7 +106,9 @@ extension Isolation {
             throw SystemError("open", held.path, errno: .noSuchFileOrDirectory)
         }
         do throws(SystemError) {
-            let directory = try CgroupDirectory(hierarchy, path: held.path)
+            let handle = handle(held.container)
+            let directory = try CgroupDirectory(
+                hierarchy, path: held.path, access: handle.access, held: handle.files)
             guard directory.id == held.cgroup else { return nil }
             return directory
         } catch {
@@ -109,13 +119,18 @@ extension Isolation {
 
     func isStillFrozen(_ held: JournalRecord) -> Bool {
         guard let directory = try? directory(of: held) else { return false }
-        return (try? directory.isFreezeRequested()) ?? false
+        do throws(SystemError) {
+            return try directory.isFreezeRequested()
+        } catch {
+            return error.errno == .timedOut
+        }
     }
 
     private func undo(_ held: JournalRecord) -> ActionOutcome {
         do throws(SystemError) {
             guard let directory = try directory(of: held) else { return .unchanged("its cgroup is gone") }
-            guard try directory.isFreezeRequested() else { return .unchanged("it was not frozen any more") }
+            // A read that the container holds up does not keep it frozen: withdrawing what is not asked for does nothing.
+            guard isStillFrozen(held) else { return .unchanged("it was not frozen any more") }
             if try directory.thaw() { return .done }
             return .partial("released, but a cgroup above it is frozen, or a process has not gone on yet")
         } catch {

@@ -5,7 +5,7 @@ private import SystemPackage
 
 /// Stops containers and lets them go on: the one way to an action. Every action is checked against what the kernel shows at
 /// that moment, recorded before it is done, and told as an `ActionRecord`. Blocking, for one thread; a call takes up to
-/// two seconds for a freeze and ten for a kill.
+/// two seconds for a freeze and ten for a kill, and one more where a container holds up its control files.
 package final class Isolation {
     /// A container that stands still because of this journal.
     package struct FrozenContainer: Sendable, Equatable {
@@ -25,7 +25,7 @@ package final class Isolation {
     package let journal: ActionJournal
     let tree: CgroupTree
     let proc: ProcFilesystem
-    private var host: HostIdentity
+    private(set) var host: HostIdentity
     private var binaries: ProtectedBinaries
     /// Pids of the agent's other processes.
     package var agent: Set<Int32>
@@ -35,6 +35,14 @@ package final class Isolation {
     var frozen: [ContainerID: JournalRecord] = [:]
     /// Releases that failed are tried again from this time on.
     var retries: [ContainerID: UInt64] = [:]
+    /// What an examination for a rule has just refused, and until when it is not looked at again.
+    private var refusals: [ContainerID: (until: UInt64, reason: RefusalReason)] = [:]
+    private static let refusalPause: UInt64 = 5_000_000_000
+    /// By container: its control files, open already, and whether it holds up calls.
+    var handles: [ContainerID: Handle] = [:]
+    let reader = TimedReader()
+    /// How many handles there may be; asked of the kernel once.
+    var descriptorLimit: Int?
 
     /// - Parameter journal: open, so that no other process acts; what it holds from before counts as frozen by this one.
     package init(
@@ -67,102 +75,6 @@ package final class Isolation {
         }
     }
 
-    // MARK: Freeze
-
-    /// - Parameters:
-    ///   - ttl: nanoseconds after which `releaseExpired` lets it go on; nil: never by itself.
-    ///   - dryRun: everything is checked and counted, nothing is touched.
-    package func freeze(
-        _ container: Container, ttl: UInt64?, origin: ActionOrigin, dryRun: Bool = false
-    ) -> ActionRecord {
-        act(.freeze, container.id, origin) { (record) throws(RefusalReason) in
-            if let held = frozen[container.id] {
-                if isStillFrozen(held) { return .unchanged("it is already frozen by nodeagent") }
-                closeAll(container.id)
-            }
-            try limit(.freeze, container, origin)
-            let scope = try examinedScope(container, origin)
-            if scope.isFrozen(container, tree: tree, proc: proc) {
-                return .unchanged("it is frozen already, by somebody else")
-            }
-            if dryRun { return .wouldAct }
-            let deadline = ttl.map { Self.sum(monotonicNanoseconds(), $0) }
-            var step = self.step(.freeze, record, scope, origin, deadline: deadline)
-            try write(step)
-            try verify(scope, step)
-            record.started = realtimeNanoseconds()
-            let outcome: ActionOutcome
-            do throws(SystemError) {
-                switch try scope.directory.freeze() {
-                case .frozen(let nanoseconds):
-                    step.state = .done
-                    record.nanoseconds = nanoseconds
-                    outcome = .done
-                case .partial(let reason):
-                    step.state = .partial
-                    outcome = .partial(reason)
-                }
-            } catch {
-                _ = try? scope.directory.thaw(within: 0)
-                close(step)
-                return .failed(Self.advice(error))
-            }
-            frozen[container.id] = step
-            // The intent stands in the journal: what fails here costs nothing but the result's name.
-            try? journal.append(step)
-            try? journal.sync()
-            record.outside = Array(scope.outside(host: host, proc: proc).prefix(64))
-            if outcome == .done, !record.outside.isEmpty {
-                return .partial("\(record.outside.count) of its processes live outside its cgroup and go on")
-            }
-            return outcome
-        }
-    }
-
-    // MARK: Kill
-
-    /// Ends every process of the container. One that somebody else froze is ended as well.
-    package func kill(_ container: Container, origin: ActionOrigin, dryRun: Bool = false) -> ActionRecord {
-        act(.kill, container.id, origin) { (record) throws(RefusalReason) in
-            try limit(.kill, container, origin)
-            let scope = try examinedScope(container, origin)
-            if dryRun { return .wouldAct }
-            var step = self.step(.kill, record, scope, origin, deadline: nil)
-            try write(step)
-            do throws(SystemError) {
-                // There is no undoing it: the record is to survive even the machine.
-                try journal.sync()
-            } catch {
-                close(step)
-                throw .notRecorded("\(error)")
-            }
-            try verify(scope, step)
-            record.started = realtimeNanoseconds()
-            let protection = protection()
-            do throws(SystemError) {
-                let outcome = try scope.directory.kill { pid in
-                    ScopeProcess(reading: pid, proc: proc).map { scope.reason($0, protection, proc: proc) == nil }
-                        ?? false
-                }
-                step.state = .done
-                close(step)
-                closeAll(container.id)
-                switch outcome {
-                case .empty(let nanoseconds):
-                    record.nanoseconds = nanoseconds
-                    return .done
-                case .remaining(let pids):
-                    return .partial("\(pids.count) processes have not ended yet, \(pids.first ?? 0) among them")
-                }
-            } catch {
-                // It may have been stopped for the kill; a freeze that was there before stays.
-                if frozen[container.id] == nil { _ = try? scope.directory.thaw(within: 0) }
-                close(step)
-                return .failed(Self.advice(error))
-            }
-        }
-    }
-
     // MARK: Parts of an action
 
     /// The frame of every action: its times, its record, and its refusal as a result.
@@ -179,8 +91,8 @@ package final class Isolation {
         record.ended = realtimeNanoseconds()
         if origin.isRule {
             switch record.outcome {
-            case .done, .partial: limiter.finish(isSuccess: true, now: monotonicNanoseconds())
-            case .failed: limiter.finish(isSuccess: false, now: monotonicNanoseconds())
+            case .done, .partial: limiter.finish(container, isSuccess: true, now: monotonicNanoseconds())
+            case .failed: limiter.finish(container, isSuccess: false, now: monotonicNanoseconds())
             case .unchanged, .wouldAct, .refused: break
             }
         }
@@ -196,27 +108,53 @@ package final class Isolation {
     }
     private var lastID: UInt64 = 0
 
-    private func limit(
+    func limit(
         _ action: ResponseAction, _ container: Container, _ origin: ActionOrigin
     ) throws(RefusalReason) {
         guard origin.isRule else { return }
         if let limit = limiter.request(action, on: container.id, now: monotonicNanoseconds()) { throw .limited(limit) }
     }
 
-    private func examinedScope(
-        _ container: Container, _ origin: ActionOrigin
+    func charge(_ action: ResponseAction, _ container: Container, _ origin: ActionOrigin) {
+        if origin.isRule { limiter.charge(action, on: container.id, now: monotonicNanoseconds()) }
+    }
+
+    /// Found and examined; by a rule only if nothing stands against it already.
+    func examinedScope(
+        _ action: ResponseAction, _ container: Container, _ origin: ActionOrigin
     ) throws(RefusalReason) -> ContainerScope {
         if container.isSandbox, !(origin == .operator) { throw .sandbox }
-        let scope = try ContainerScope(container, tree: tree, proc: proc)
+        guard origin.isRule else { return try scope(container) }
+        let now = monotonicNanoseconds()
+        if let limit = limiter.standing(action, on: container.id, now: now) { throw .limited(limit) }
+        // A container with a process in it that refuses the action must not keep this thread from others by its alerts.
+        refusals = refusals.filter { $0.value.until > now }
+        if let (_, reason) = refusals[container.id] { throw reason }
+        do throws(RefusalReason) {
+            return try scope(container)
+        } catch {
+            switch error {
+            case .protected, .notExamined:
+                refusals[container.id] = (Self.sum(monotonicNanoseconds(), Self.refusalPause), error)
+            default: break
+            }
+            throw error
+        }
+    }
+
+    private func scope(_ container: Container) throws(RefusalReason) -> ContainerScope {
+        let handle = handle(container.id)
+        let scope = try ContainerScope(container, tree: tree, proc: proc, access: handle.access, held: handle.files)
+        handle.files = scope.directory.files
         try scope.examine(protection(), proc: proc)
         return scope
     }
 
-    private func protection() -> Protection {
+    func protection() -> Protection {
         Protection(host: host, agent: agent, ownPID: ownPID, binaries: binaries, proc: proc)
     }
 
-    private func step(
+    func step(
         _ kind: ResponseAction, _ record: ActionRecord, _ scope: borrowing ContainerScope, _ origin: ActionOrigin,
         deadline: UInt64?
     ) -> JournalRecord {
@@ -226,7 +164,7 @@ package final class Isolation {
             cgroup: scope.directory.id, deadline: deadline, requested: record.requested)
     }
 
-    private func write(_ step: JournalRecord) throws(RefusalReason) {
+    func write(_ step: JournalRecord) throws(RefusalReason) {
         do throws(SystemError) {
             try journal.append(step)
         } catch {
@@ -235,7 +173,7 @@ package final class Isolation {
     }
 
     /// The last look before the cgroup is touched.
-    private func verify(_ scope: borrowing ContainerScope, _ step: JournalRecord) throws(RefusalReason) {
+    func verify(_ scope: borrowing ContainerScope, _ step: JournalRecord) throws(RefusalReason) {
         do throws(RefusalReason) {
             try scope.verify(proc: proc)
         } catch {
@@ -247,6 +185,9 @@ package final class Isolation {
     /// What a person can do about a failed write.
     static func advice(_ error: SystemError) -> String {
         if error.isGone { return "\(error): the container ended meanwhile" }
+        if error.errno == .timedOut {
+            return "\(error): it did not answer; a permission mark of the container may hold it"
+        }
         if error.errno == .readOnlyFileSystem {
             return "\(error): the agent's service must be able to write to /sys/fs/cgroup (ProtectControlGroups=no)"
         }
@@ -261,6 +202,23 @@ package final class Isolation {
         if frozen[step.container]?.action == step.action {
             frozen[step.container] = nil
             retries[step.container] = nil
+        }
+    }
+
+    /// After a failure: withdraws what may have been asked for. What cannot be withdrawn is known to no one else, so it stays,
+    /// as frozen, and is tried again.
+    func settle(_ step: JournalRecord, _ directory: CgroupDirectory) {
+        var step = step
+        do throws(SystemError) {
+            try directory.withdraw()
+            close(step)
+        } catch {
+            if error.isGone { return close(step) }
+            step.deadline = monotonicNanoseconds()
+            frozen[step.container] = step
+            retries[step.container] = Self.sum(monotonicNanoseconds(), Self.retryPause)
+            // The intent in the journal says so too, but for the deadline.
+            try? journal.append(step)
         }
     }
 

@@ -47,14 +47,17 @@ package struct ScopeProcess: Sendable, Equatable {
         self.isReadable = isReadable
     }
 
-    /// Nil when the process has ended.
-    package init?(reading pid: Int32, proc: ProcFilesystem) {
+    /// The executable is asked for only where it can matter: stat(2) of a file on a container's FUSE can hang.
+    ///
+    /// - Returns: nil when the process has ended.
+    package init?(reading pid: Int32, _ protection: Protection, proc: ProcFilesystem) {
         guard let stat = try? proc.stat(pid), stat.state != "Z", stat.state != "X" else { return nil }
         key = ProcessKey(pid: pid, startTime: stat.startTime)
         isReadable = true
         do throws(SystemError) {
-            mountNamespace = try proc.namespace(pid, "mnt")
-            executable = try proc.executable(pid)
+            let namespace = try proc.namespace(pid, "mnt")
+            mountNamespace = namespace
+            if protection.isTrusted(namespace) { executable = try proc.executable(pid) }
         } catch {
             // EACCES is said of a process without a right to it, and of one that ended between two reads.
             if error.errno == .permissionDenied || error.errno == .notPermitted {
@@ -112,6 +115,25 @@ package struct Protection: Sendable {
             }
         }
         return isFreeName && isHosts ? .hostProcess : nil
+    }
+
+    /// In which the files of the host and of the agent are what they seem.
+    func isTrusted(_ namespace: NamespaceID) -> Bool {
+        namespace == hostMountNamespace || namespace == agentMountNamespace
+    }
+
+    /// What is protected by its number alone.
+    var numbered: [(pid: Int32, reason: ProtectedProcess)] {
+        [(1, .initProcess)] + agent.sorted().map { ($0, .agent) } + ancestors.sorted().map { ($0, .agentAncestor) }
+    }
+
+    /// Cheap, and true of few: whether `reason` can say anything by what the process runs.
+    func mayProtect(_ pid: Int32, proc: ProcFilesystem) -> Bool {
+        do throws(SystemError) {
+            return isTrusted(try proc.namespace(pid, "mnt"))
+        } catch {
+            return error.errno == .permissionDenied || error.errno == .notPermitted
+        }
     }
 
     /// What stands above a container's first process, and is the parent of what the container's processes leave behind.

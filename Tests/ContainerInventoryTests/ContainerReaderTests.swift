@@ -1,6 +1,7 @@
 import ContainerInventory
 import EventModel
 import Foundation
+import Glibc
 import LinuxSystem
 import Testing
 
@@ -279,6 +280,54 @@ import Testing
         #expect(tree.processes(in: "/machine.slice/libpod-\(idA).scope") == [77, 78])
         #expect(tree.processes(in: "/system.slice/memory.service") == [9])
         #expect(tree.processes(in: "/nothing") == [])
+    }
+
+    /// However many cgroups a container makes, the others are found, and so are containers in it.
+    @Test func noContainerHidesAnother() throws {
+        let files = try TemporaryTree()
+        let others = (0..<8).map { String(repeating: "\($0)", count: 64) }
+        let inner = "kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod1.slice/cri-containerd-\(idB).scope"
+        for other in others { try files.write("cg/docker/\(other)/cgroup.procs", "") }
+        try files.write("cg/docker/\(others[3])/\(inner)/cgroup.procs", "")
+        try files.write("cg/docker/\(idA)/cgroup.procs", "")
+        for outer in 0..<250 {
+            let parent = "\(files.path)/cg/docker/\(idA)/x\(outer)"
+            try #require(unsafe mkdir(parent, 0o755) == 0)
+            for number in 0..<264 { try #require(unsafe mkdir("\(parent)/\(number)", 0o755) == 0) }
+        }
+        defer {
+            for outer in 0..<250 {
+                for number in 0..<264 { unsafe rmdir("\(files.path)/cg/docker/\(idA)/x\(outer)/\(number)") }
+            }
+        }
+        let row = "30 24 0:26 / /cg rw - cgroup2 cgroup2 rw"
+        let tree = CgroupTree(mounts: MountInfo.parse(Array(row.utf8)), root: files.path)
+        let found = tree.containers().map(\.id.rawValue)
+        #expect(Set(others).isSubset(of: found))
+        #expect(found.contains(idA))
+        #expect(found.contains(idB))
+    }
+
+    /// A directory that does not answer takes one thread, and is read again when it has.
+    @Test func whatDoesNotAnswerIsPassedOver() throws {
+        let reading = CgroupReading(reader: TimedReader(), patience: 50_000_000)
+        var ends: [CInt] = [-1, -1]
+        try #require(unsafe pipe(&ends) == 0)
+        let (readEnd, writeEnd) = (ends[0], ends[1])
+        let hang: @Sendable () -> Int = {
+            var byte: UInt8 = 0
+            return unsafe read(readEnd, &byte, 1)
+        }
+        for _ in 0..<40 { #expect(reading.run("/a", hang) == nil) }
+        #expect(reading.run("/b") { 7 } == 7)
+        close(writeEnd)
+        var answer: Int?
+        for _ in 0..<500 where answer == nil {
+            usleep(10_000)
+            answer = reading.run("/a") { 7 }
+        }
+        #expect(answer == 7)
+        close(readEnd)
     }
 
     /// This machine, as it is.

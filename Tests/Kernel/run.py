@@ -78,6 +78,7 @@ class Session:
         self.machine, self.agent = machine, agent
         self.engines = [engine(machine) for engine in machine.engines]
         self._shared = {}
+        self.kept = {}                           # what an act leaves for later ones and is more than a container, by its name
         self.closing = []                        # threads that wait for containers to end
 
     def shared(self, engine, options):
@@ -95,9 +96,10 @@ class Session:
         return list(self._shared.values())
 
     def close_shared(self):
-        for container in self._shared.values():
-            container.close()
-        self._shared.clear()
+        for shared in (self._shared, self.kept):
+            for thing in shared.values():
+                thing.close()
+            shared.clear()
         for worker in self.closing:
             worker.join()
         self.closing.clear()

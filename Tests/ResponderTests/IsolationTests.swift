@@ -89,6 +89,32 @@ import Testing
         #expect(target.isFrozen)
     }
 
+    /// crun pauses the cgroup of the first process, one below the container's own.
+    @Test(arguments: Freezer.present)
+    func aPauseBelowItIsSomebodyElses(_ freezer: Freezer) throws {
+        let target = try TestContainer(freezer)
+        try target.make("\(target.path)/container/own")
+        let first = try target.sleep(below: "/container/own")
+        try target.setFrozen(true, below: "/container")
+        let isolation = try RuntimeDirectory().isolation()
+        let container = try target.container(initProcess: first)
+        var record = isolation.freeze(container, ttl: nil, origin: .operator)
+        #expect(record.outcome == .unchanged("it is frozen already, by somebody else"))
+        #expect(!target.isFrozen)
+        #expect(
+            isolation.unknownFrozen([container]).contains {
+                $0.container == target.id && $0.path == "\(target.path)/container"
+            })
+        // A container that stops a part of itself is not paused: what goes on beside it is frozen.
+        let counter = try target.run("while :; do :; done")
+        record = isolation.freeze(container, ttl: nil, origin: .operator)
+        #expect(record.outcome == .done)
+        #expect(try standsStill(counter))
+        #expect(isolation.release(target.id, origin: .operator).outcome.name != "failed")
+        #expect(try goesOn(counter))
+        try target.setFrozen(false, below: "/container")
+    }
+
     @Test(arguments: Freezer.present)
     func whatWasLetGoByHandIsOnlyNoted(_ freezer: Freezer) throws {
         let target = try TestContainer(freezer)
@@ -167,6 +193,60 @@ import Testing
         #expect(again.outcome == .refused(.limited(.repeated)))
         #expect(!target.isFrozen)
         #expect(isolation.freeze(container, ttl: nil, origin: .operator).outcome == .done)
+    }
+
+    /// Requests that are refused whatever the limits say use up nothing of other containers'.
+    @Test(arguments: Freezer.present)
+    func refusedRequestsAreNotCounted(_ freezer: Freezer) throws {
+        let decoy = try TestContainer(freezer)
+        let inside = try decoy.sleep()
+        let target = try TestContainer(freezer)
+        let first = try target.sleep()
+        let isolation = try RuntimeDirectory().isolation(agent: [inside])
+        let refused = try decoy.container(initProcess: inside)
+        for _ in 0..<20 {
+            #expect(
+                isolation.freeze(refused, ttl: nil, origin: .rule("R")).outcome
+                    == .refused(.protected(pid: inside, .agent)))
+        }
+        #expect(
+            isolation.freeze(try target.container(initProcess: first), ttl: nil, origin: .rule("R")).outcome == .done)
+    }
+
+    // MARK: Size
+
+    /// Levels and their names are the container's choice; the last has a path longer than the kernel can write down.
+    @Test(arguments: Freezer.present, [(200, 4), (25, 200)])
+    func noDepthShieldsAContainer(_ freezer: Freezer, shape: (levels: Int, length: Int)) throws {
+        let target = try TestContainer(freezer)
+        let first = try target.sleep()
+        let deep = try target.run("while :; do :; done")
+        try target.nest(shape.levels, name: String(repeating: "d", count: shape.length), moving: deep)
+        let isolation = try RuntimeDirectory().isolation()
+        let container = try target.container(initProcess: first)
+        #expect(isolation.freeze(container, ttl: nil, origin: .operator).outcome == .done)
+        #expect(try standsStill(deep))
+        #expect(isolation.release(container.id, origin: .operator).outcome == .done)
+        #expect(try goesOn(deep))
+        #expect(isolation.kill(container, origin: .operator).outcome == .done)
+        try waitUntil { (try? proc.stat(deep).state) == nil || (try? proc.stat(deep).state) == "Z" }
+        try target.unnest(shape.levels, name: String(repeating: "d", count: shape.length))
+    }
+
+    /// One by one, as kernels before 5.14 need it, also what was stopped in the deepest on its own account.
+    @Test(arguments: Freezer.present)
+    func noDepthShieldsFromSignals(_ freezer: Freezer) throws {
+        let target = try TestContainer(freezer)
+        let deep = try target.run("while :; do :; done")
+        let name = String(repeating: "d", count: 200)
+        try target.nest(25, name: name, moving: deep, isStopped: true)
+        let directory = try CgroupDirectory(try #require(freezer.hierarchy), path: target.path)
+        guard case .empty = try directory.kill(usingKillFile: false, mayKill: { _ in true }) else {
+            Issue.record("it lives")
+            return
+        }
+        try waitUntil { (try? proc.stat(deep).state) == nil || (try? proc.stat(deep).state) == "Z" }
+        try target.unnest(25, name: name)
     }
 
     // MARK: Kill
@@ -254,7 +334,7 @@ import Testing
         try target.remake()
         try target.sleep()
         #expect(throws: SystemError.self) { try directory.freeze() }
-        #expect(throws: SystemError.self) { try directory.processes() }
+        #expect(throws: SystemError.self) { try directory.processes(until: .max) }
         #expect(throws: RefusalReason.self) { try scope.verify(proc: proc) }
         #expect(!target.isFrozen)
     }
@@ -371,7 +451,9 @@ import Testing
             let top = String(decoding: try readFile("\(target.directory)/cgroup.procs"), as: UTF8.self)
             return !top.contains("\(mover)\n")
         }
-        #expect(try directory.processes() == [first, mover].sorted())
+        let found = try directory.processes(until: .max)
+        #expect(found.pids == [first, mover].sorted())
+        #expect(found.isComplete)
         #expect(try directory.kill(usingKillFile: false) { _ in true } != .remaining([mover]))
         try waitUntil { (try? proc.stat(mover).state) == nil || (try? proc.stat(mover).state) == "Z" }
     }

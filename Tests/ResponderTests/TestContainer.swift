@@ -29,6 +29,7 @@ final class TestContainer {
     let path: String
     private let mountPoint: String
     private var children: [Process] = []
+    private var covers: [Covered] = []
 
     /// - Parameter name: of the cgroup; nil: 64 hexadecimal digits below `docker`, as docker's cgroupfs driver has it.
     init(_ freezer: Freezer, name: String? = nil) throws {
@@ -44,6 +45,7 @@ final class TestContainer {
     }
 
     deinit {
+        uncover()
         Self.thaw(directory)
         for _ in 0..<200 {
             let left = processes
@@ -124,6 +126,50 @@ final class TestContainer {
         }
     }
 
+    /// Makes `levels` cgroups in one another and moves a process into the last, one level at a time: the whole path may be
+    /// longer than a path may be.
+    func nest(_ levels: Int, name: String, moving pid: Int32, isStopped: Bool = false) throws {
+        var parent = unsafe open(directory, O_RDONLY | O_DIRECTORY)
+        defer { close(parent) }
+        for _ in 0..<levels {
+            try #require(unsafe mkdirat(parent, name, 0o755) == 0)
+            let child = unsafe openat(parent, name, O_RDONLY | O_DIRECTORY)
+            try #require(child >= 0)
+            close(parent)
+            parent = child
+        }
+        let last = OwnedDescriptor(adopting: dup(parent))
+        try OwnedDescriptor(opening: "cgroup.procs", below: last, flags: O_WRONLY).writeAll(Array("\(pid)".utf8))
+        if isStopped {
+            let (file, value) = freezer == .v1 ? ("freezer.state", "FROZEN") : ("cgroup.freeze", "1")
+            try OwnedDescriptor(opening: file, below: last, flags: O_WRONLY).writeAll(Array(value.utf8))
+        }
+    }
+
+    /// Removes them again, once they are empty.
+    func unnest(_ levels: Int, name: String) throws {
+        for count in (0..<levels).reversed() {
+            var parent = unsafe open(directory, O_RDONLY | O_DIRECTORY)
+            for _ in 0..<count {
+                let child = unsafe openat(parent, name, O_RDONLY | O_DIRECTORY)
+                close(parent)
+                parent = child
+            }
+            defer { close(parent) }
+            try waitUntil { unsafe unlinkat(parent, name, AT_REMOVEDIR) == 0 }
+        }
+    }
+
+    /// The file that stops it.
+    var freezeFile: String { freezer == .v1 ? "freezer.state" : "cgroup.freeze" }
+
+    /// Mounts something on its control files, until `uncover`.
+    func cover(_ files: [String], by other: String? = nil) throws {
+        for file in files { covers.append(try Covered("\(directory)/\(file)", by: other)) }
+    }
+
+    func uncover() { covers = [] }
+
     static func write(_ text: String, _ file: String) throws {
         let opened = try OwnedDescriptor(opening: file, flags: O_WRONLY)
         try opened.writeAll(Array(text.utf8))
@@ -153,6 +199,33 @@ final class TestContainer {
     private static func remove(_ directory: String) -> Bool {
         for name in subdirectories(directory) { _ = remove("\(directory)/\(name)") }
         return unsafe rmdir(directory) == 0 || errno == ENOENT
+    }
+}
+
+/// A file that has another one mounted on it, until the value goes: so that opening, reading or writing it hangs or fails, as
+/// a container can bring about by other means.
+final class Covered {
+    private let file: String
+    private let fifo: String?
+
+    /// - Parameter other: nil: a FIFO, whose opening hangs.
+    init(_ file: String, by other: String? = nil) throws {
+        self.file = file
+        fifo = other == nil ? FileManager.default.temporaryDirectory.path + "/na-fifo-\(UUID().uuidString)" : nil
+        if let fifo { try #require(unsafe mkfifo(fifo, 0o600) == 0) }
+        let source = try #require(other ?? fifo)
+        try #require(unsafe mount(source, file, nil, UInt(MS_BIND), nil) == 0)
+    }
+
+    /// What hangs goes on.
+    deinit {
+        unsafe umount2(file, CInt(MNT_DETACH))
+        guard let fifo else { return }
+        // Whoever waits for a reader or a writer finds both.
+        let end = unsafe open(fifo, O_RDWR | O_NONBLOCK)
+        usleep(100_000)
+        close(end)
+        unsafe unlink(fifo)
     }
 }
 

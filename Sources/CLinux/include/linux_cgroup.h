@@ -12,3 +12,7 @@ int na_pidfd_signal(int pidfd, int signal_number);
 
 /* posix_fallocate, which returns its error and leaves errno alone. 0, or -errno. */
 int na_preallocate(int descriptor, int64_t bytes);
+
+/* Raises RLIMIT_NOFILE to as many as are wanted, as far as the hard limit goes. What this process may have now, at most what
+   is wanted; or -errno. */
+int64_t na_raise_descriptor_limit(int64_t wanted);

@@ -93,10 +93,6 @@ class Hostile:
             self.close()
             raise
 
-    @property
-    def child(self):                     # see Session.shared
-        return self.container.child
-
     def close(self):
         if self.container:
             self.container.close()
@@ -203,17 +199,17 @@ class Hostile:
 def hostile(t, privileged=False):
     """One for an engine's acts: it takes seconds to build."""
     key = (t.engine.name, "hostile")
-    found = t.session._shared.get(key)
-    if found and (found.privileged != privileged or found.child.poll() is not None):
+    found = t.session.kept.get(key)
+    if found and (found.privileged != privileged or found.container.child.poll() is not None):
         drop(t)
         found = None
     if not found:
-        found = t.session._shared[key] = Hostile(t, privileged)
+        found = t.session.kept[key] = Hostile(t, privileged)
     return found
 
 
 def drop(t):
-    found = t.session._shared.pop((t.engine.name, "hostile"), None)
+    found = t.session.kept.pop((t.engine.name, "hostile"), None)
     if found:
         found.close()
 

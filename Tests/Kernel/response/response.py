@@ -173,7 +173,7 @@ def responding(t, actions, rule=ENVIRON, seconds=900, mode="on"):
 def used(t):
     """The containers of this act and those that several acts share, as far as they live."""
     return [container for container in t.own + t.session.all_shared()
-            if hasattr(container, "child") and container.child.poll() is None]
+            if container.child.poll() is None]
 
 
 def stop(t):
@@ -511,10 +511,9 @@ def engine_says(t, container, verb):
         raise Failure("%s: %s" % (" ".join(command), done.stdout.decode("utf-8", "replace")[-300:]))
 
 
-# Not in the VM: crun pauses a cgroup below the container's own, which the agent does not see as a pause yet.
-@watched("paused", engines=EACH, kernels=("host",))
+@watched("paused", engines=EACH, kernels=("host", "vm"))
 def paused(t):
-    """What somebody else has frozen is told, and never set going."""
+    """What somebody else has frozen is told, and never set going. In the VM podman's crun pauses a cgroup below the container's own."""
     with responding(t, "freeze") as response:
         container = t.shared()
         counter = counter_of(t, container)
