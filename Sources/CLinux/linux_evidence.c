@@ -108,3 +108,11 @@ int na_idle_priority(void) {
     if (syscall(SYS_ioprio_set, WHO_PROCESS, 0, CLASS_IDLE << CLASS_SHIFT) != 0) return -errno;
     return setpriority(PRIO_PROCESS, 0, 19) == 0 ? 0 : -errno;
 }
+
+int na_limit_memory(uint64_t bytes) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) != 0) return -errno;
+    if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur <= bytes) return 0;
+    limit.rlim_cur = bytes;
+    return setrlimit(RLIMIT_AS, &limit) == 0 ? 0 : -errno;
+}

@@ -9,25 +9,25 @@ struct ArchiveCheck {
         var content: Digest256?
         var data: Digest256?
         var link: Digest256?
-        /// The next member of the same name: rows and members of one name pair up in order.
-        var next: Int?
         var isMatched = false
-    }
-
-    private struct Chain {
-        var first: Int?
-        var last: Int
     }
 
     private var report: EvidenceVerification
     private var records: [Record] = []
     private var names: [UInt8] = []
-    private var byName: [Digest256: Chain] = [:]
+    private var byName: [Digest256: Int] = [:]
+    /// Zeros that may still be hashed for holes.
+    private var holesToHash = ContentHash.mostInAll
+    private var dataBytes: UInt64 = 0
     private var manifests = 0
     private var isEnded = false
 
     static let mostMembers = 2_000_000
     static let mostNameBytes = 512 << 20
+    /// Of all members, decompressed; a collection has at most half of it. A few bytes of zstd can stand for as much as one
+    /// likes.
+    static let mostDataBytes: UInt64 = 2 << 40
+    static let mostManifestBytes: UInt64 = 64 << 30
 
     init(path: String) { report = EvidenceVerification(path: path) }
 
@@ -81,14 +81,20 @@ struct ArchiveCheck {
             report.find(.tooLarge, nil, "more than \(records.count) members; what follows was not checked")
             return false
         }
-        var hash = ContentHash()
+        let hashesHoles = ContentHash.takesHoles(member.holes, from: &holesToHash)
+        var hash = ContentHash(mostHoleBytes: hashesHoles ? member.holes : 0)
         var position: UInt64 = 0
+        var total = dataBytes
         let step = unsafe tar.data { offset, bytes in
+            total &+= UInt64(bytes.count)
+            guard total <= Self.mostDataBytes else { return false }
             // Pieces come in order; what does not is damage, and changes the hash.
             if offset > position { hash.hole(offset - position) }
             unsafe hash.update(bytes)
             position = max(position, offset) &+ UInt64(bytes.count)
+            return true
         }
+        dataBytes = total
         if member.size > position { hash.hole(member.size - position) }
         let digests = hash.finish()
         let start = names.count
@@ -101,11 +107,15 @@ struct ArchiveCheck {
                 content: hasContent ? digests.content : nil, data: hasContent ? digests.data : nil,
                 link: (member.hardLink ?? member.symlink).map(Self.digest)))
         let key = Self.digest(member.path)
-        if let chain = byName[key], chain.first != nil {
-            records[chain.last].next = index
-            byName[key]?.last = index
+        if byName[key] == nil {
+            byName[key] = index
         } else {
-            byName[key] = Chain(first: index, last: index)
+            report.find(.memberTwice, member.path, "there are two of it: extracting gives the second")
+            records[index].isMatched = true
+        }
+        if case .stopped = step {
+            report.find(.tooLarge, nil, "more than \(Self.mostDataBytes) bytes; what follows was not checked")
+            return false
         }
         if case .broken(let trouble) = step {
             report.find(.damaged, member.path, "its data cannot be read to the end (\(trouble))")
@@ -144,6 +154,11 @@ struct ArchiveCheck {
             }
             for whole in pending { take(line: whole) }
             pending.removeAll(keepingCapacity: true)
+            return position <= Self.mostManifestBytes
+        }
+        if case .stopped = step {
+            report.find(.tooLarge, nil, "the manifest is longer than \(Self.mostManifestBytes) bytes")
+            return false
         }
         if !line.isEmpty { report.find(.badRow, nil, "the manifest's last line has no end") }
         if !isEnded { report.find(.manifestIncomplete, nil, "the manifest has no last line: it was cut") }
@@ -189,12 +204,11 @@ struct ArchiveCheck {
     private mutating func compare(_ row: ManifestRow) {
         guard let size = row.size else { return }
         let key = Self.digest(row.path)
-        guard let index = byName[key]?.first else {
+        guard let index = byName[key], !records[index].isMatched else {
             report.find(.rowWithoutMember, row.path, "it is in the manifest and not in the archive")
             return
         }
         let record = records[index]
-        byName[key]?.first = record.next
         records[index].isMatched = true
         if record.type != row.type {
             let found = record.type?.rawValue ?? "another type"
@@ -207,6 +221,10 @@ struct ArchiveCheck {
         if record.size != size {
             report.find(
                 .sizeDiffers, row.path, "the manifest says \(size) bytes, the archive has \(record.size)")
+            return
+        }
+        if row.hashOf == .content, row.sha256 != nil, record.content == nil, record.data != nil {
+            report.find(.tooLarge, row.path, "its holes are more zeros than are hashed: it cannot be compared")
             return
         }
         let hash = row.hashOf == .content ? record.content : record.data ?? record.content

@@ -58,6 +58,17 @@ struct RunningHash {
 struct ContentHash {
     static let mostHoleBytes: UInt64 = 64 << 20
 
+    /// Bytes of holes that are hashed as zeros in one collection, all members together.
+    static let mostInAll: UInt64 = 1 << 30
+
+    /// Whether a member with so many bytes of holes has `content`, by what is left of `mostInAll`. Who writes and who verifies
+    /// ask it in the order of the members.
+    static func takesHoles(_ holes: UInt64, from left: inout UInt64) -> Bool {
+        guard holes <= min(mostHoleBytes, left) else { return false }
+        left -= holes
+        return true
+    }
+
     private let mostHoleBytes: UInt64
     private var content: RunningHash? = RunningHash()
     /// Nil until the first hole: so far both are the same.

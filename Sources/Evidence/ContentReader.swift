@@ -1,112 +1,78 @@
 private import CLinux
-private import Glibc
 import LinuxSystem
-private import SystemPackage
 
-/// A descriptor that a job on another thread owns together with its caller: it stays what it is as long as either uses it.
-final class SharedDescriptor: Sendable {
-    let descriptor: OwnedDescriptor
-
-    init(_ descriptor: consuming OwnedDescriptor) { self.descriptor = descriptor }
-
-    init(duplicating other: borrowing OwnedDescriptor) throws(SystemError) {
-        descriptor = OwnedDescriptor(adopting: try checked(na_duplicate(other.rawValue), "fcntl"))
-    }
-}
-
-/// A regular file opened for reading, by a way that suits its file system.
-struct ContentReader {
+/// A regular file opened for reading, and the part of it that is stored. Each read is a job that may hang: the file may lie
+/// on FUSE or NFS, and on any file system a fanotify permission mark can make a read wait for its owner's word.
+struct ContentReader: Sendable {
     let window: FileWindow
     private let file: SharedDescriptor
-    /// Nil: read directly.
-    private let timed: TimedReader?
+    private let isLocal: Bool
+    /// Bytes of the window's first part that a `PieceBuffer` holds; nil: not read.
+    private var first: Result<Int, SystemError>?
+    /// Status after the last byte was read.
+    private var after: ObjectFacts?
 
     enum Outcome {
-        /// Bytes read into the buffer; fewer than asked only where the file ends.
+        /// Bytes that the buffer has now; fewer than asked only where the file ends.
         case read(Int)
         case failed(SystemError)
         case timedOut
+        case refused(hanging: Int)
     }
 
     /// How long one read may take.
     static let timeout: UInt64 = 2_000_000_000
 
-    /// Opens what the O_PATH descriptor stands for. Nil: timed out.
-    ///
-    /// - Parameter facts: status of the same object; another object or type is an error.
-    static func open(
-        _ object: SharedDescriptor, facts: ObjectFacts, limit: UInt64, tail: UInt64?, timed: TimedReader?
-    ) -> Result<ContentReader, SystemError>? {
-        let begin: @Sendable () -> Result<(FileWindow, SharedDescriptor), SystemError> = {
-            do throws(SystemError) {
-                let file = OwnedDescriptor(
-                    adopting: try checked(na_reopen_for_reading(object.descriptor.rawValue), "open"))
-                let now = try ObjectFacts(file)
-                guard now.type == .file, now.file == facts.file else {
-                    throw SystemError("open", errno: .staleNFSFileHandle)
-                }
-                let window = FileWindow(file, size: facts.size, limit: limit, tail: tail)
-                return .success((window, SharedDescriptor(file)))
-            } catch {
-                return .failure(error)
-            }
+    init(window: FileWindow, file: SharedDescriptor, isLocal: Bool) {
+        self.window = window
+        self.file = file
+        self.isLocal = isLocal
+    }
+
+    /// Reads the first piece; of a file that has no more, the status after it as well.
+    mutating func begin(with pieces: PieceBuffer) {
+        let parts = window.parts
+        if let part = parts.first {
+            let count = Int(min(part.length, UInt64(PieceBuffer.size)))
+            let (file, offset) = (file, window.start + part.offset)
+            first = Result { () throws(SystemError) in try pieces.fill(count, from: file.descriptor, at: offset) }
         }
-        guard let timed else { return begin().map { ContentReader(window: $0.0, file: $0.1, timed: nil) } }
-        return timed.run(timeout: timeout, begin)?.map { ContentReader(window: $0.0, file: $0.1, timed: timed) }
+        if parts.count < 2, parts.first?.length ?? 0 <= UInt64(PieceBuffer.size) {
+            after = try? ObjectFacts(file.descriptor)
+        }
     }
 
     /// Reads from `offset` of the window on.
-    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Outcome {
-        let position = Int64(clamping: window.start + offset)
-        guard let timed else { return unsafe Self.read(file.descriptor, into: buffer, at: position) }
-        let count = buffer.count
-        let file = file
-        let answer: Result<[UInt8], SystemError>? = timed.run(timeout: Self.timeout) {
-            // A buffer of its own: an abandoned job may write to it at any time.
-            do throws(SystemError) {
-                return .success(try file.descriptor.readBytes(count, at: position))
-            } catch {
-                return .failure(error)
+    func read(_ count: Int, into pieces: PieceBuffer, at offset: UInt64, _ reader: TimedReader) -> Outcome {
+        let answer: Result<Int, SystemError>
+        if let first, offset == window.parts.first?.offset {
+            answer = first
+        } else {
+            let (file, position) = (file, window.start + offset)
+            let attempt = reader.attempt(timeout: Self.timeout) {
+                Result { () throws(SystemError) in try pieces.fill(count, from: file.descriptor, at: position) }
+            }
+            switch attempt {
+            case .done(let done): answer = done
+            case .timedOut: return .timedOut
+            case .refused(let hanging): return .refused(hanging: hanging)
             }
         }
-        switch answer {
-        case nil: return .timedOut
-        case .failure(let error): return .failed(error)
-        case .success(let bytes):
-            unsafe buffer.copyBytes(from: bytes)
-            return .read(bytes.count)
+        return switch answer {
+        case .success(let got): .read(got)
+        case .failure(let error): .failed(error)
         }
-    }
-
-    private static func read(
-        _ file: borrowing OwnedDescriptor, into buffer: UnsafeMutableRawBufferPointer, at position: Int64
-    ) -> Outcome {
-        var done = 0
-        while done < buffer.count {
-            let count = unsafe pread(
-                file.rawValue, buffer.baseAddress?.advanced(by: done), buffer.count - done,
-                off_t(position &+ Int64(done)))
-            if count < 0 {
-                let error = Errno(rawValue: Glibc.errno)
-                if error == .interrupted { continue }
-                return .failed(SystemError("read", errno: error))
-            }
-            if count == 0 { break }
-            done += count
-        }
-        return .read(done)
     }
 
     /// Status after reading; nil where it cannot be had in time.
-    func factsNow() -> ObjectFacts? {
+    func factsNow(_ reader: TimedReader) -> ObjectFacts? {
+        if let after { return after }
         let file = file
-        let ask: @Sendable () -> ObjectFacts? = { try? ObjectFacts(file.descriptor) }
-        guard let timed else { return ask() }
-        return timed.run(timeout: Self.timeout, ask) ?? nil
+        return reader.run(timeout: Self.timeout) { try? ObjectFacts(file.descriptor) } ?? nil
     }
 
     /// Takes what was read out of the page cache.
     func dropCached() {
-        if timed == nil { na_drop_cached(file.descriptor.rawValue) }
+        if isLocal { na_drop_cached(file.descriptor.rawValue) }
     }
 }

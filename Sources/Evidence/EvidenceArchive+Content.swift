@@ -5,32 +5,33 @@ extension EvidenceArchive {
     ///
     /// The size in a tar header cannot be taken back. What the file does not give in the end (it shrank, a read failed, a limit
     /// was met) is filled with zeros; the row says so, and `bytes_read` what was real.
-    func store(_ facts: ObjectFacts, _ content: ContentReader, _ row: inout ManifestRow) throws(EvidenceError) {
+    ///
+    /// - Parameter hangs: the first read does not end.
+    func store(
+        _ facts: ObjectFacts, _ content: ContentReader, hangs: Bool, _ row: inout ManifestRow
+    ) throws(EvidenceError) {
         let window = content.window
         var header = facts.header(row.path)
         header.size = window.length
         header.runs = window.runs
         try checked(tar.begin(header))
         let holes = window.length - window.dataBytes
-        let hashesHoles = holes <= min(ContentHash.mostHoleBytes, holesToHash)
-        if hashesHoles { holesToHash -= holes }
+        let hashesHoles = ContentHash.takesHoles(holes, from: &holesToHash)
         var hash = ContentHash(mostHoleBytes: hashesHoles ? holes : 0)
         var position: UInt64 = 0
-        var ending: Ending?
+        var ending: Ending? = hangs ? .timedOut : nil
         for part in window.parts {
             try skip(part.offset - position, &hash)
             position = part.offset
             while position < part.end {
-                let wanted = unsafe Int(min(part.end - position, UInt64(buffer.count)))
-                let count = ending == nil ? read(content, wanted, at: position, &ending) : 0
-                if count < wanted {
-                    let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[count..<wanted])
-                    _ = unsafe rest.initializeMemory(as: UInt8.self, repeating: 0)
-                }
+                let wanted = Int(min(part.end - position, UInt64(PieceBuffer.size)))
+                let count = ending == nil ? min(read(content, wanted, at: position, &ending), wanted) : 0
                 row.bytesRead += UInt64(count)
-                let bytes = unsafe UnsafeRawBufferPointer(rebasing: buffer[..<wanted])
-                unsafe hash.update(bytes)
-                try checked(unsafe tar.write(bytes))
+                try unsafe pieces.withBytes(count) { (bytes) throws(EvidenceError) in
+                    unsafe hash.update(bytes)
+                    try checked(unsafe tar.write(bytes))
+                }
+                try fill(wanted - count, &hash)
                 position += UInt64(wanted)
             }
         }
@@ -51,25 +52,48 @@ extension EvidenceArchive {
         case endOfFile
         case failed(SystemError)
         case timedOut
+        case refused(hanging: Int)
         case stopped(String)
     }
 
+    /// The bytes that `pieces` has got.
     private func read(_ content: ContentReader, _ count: Int, at offset: UInt64, _ ending: inout Ending?) -> Int {
         lookAtLimits()
-        if let stopReason {
-            ending = .stopped(stopReason)
+        if let stop {
+            ending = .stopped(stop)
             return 0
         }
-        switch unsafe content.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: offset) {
+        switch content.read(count, into: pieces, at: offset, reader) {
         case .read(let got):
             if got < count { ending = .endOfFile }
             return got
         case .failed(let error):
             ending = .failed(error)
         case .timedOut:
+            // The read that hangs may write to it at any time.
+            pieces = PieceBuffer()
             ending = .timedOut
+        case .refused(let hanging):
+            ending = .refused(hanging: hanging)
         }
         return 0
+    }
+
+    private static let zeros = [UInt8](repeating: 0, count: 64 << 10)
+
+    /// Zeros in place of what could not be read.
+    private func fill(_ count: Int, _ hash: inout ContentHash) throws(EvidenceError) {
+        var left = count
+        while left > 0 {
+            let part = min(left, Self.zeros.count)
+            let isWritten = unsafe Self.zeros.withUnsafeBytes { zeros in
+                let bytes = unsafe UnsafeRawBufferPointer(rebasing: zeros[..<part])
+                unsafe hash.update(bytes)
+                return unsafe tar.write(bytes)
+            }
+            try checked(isWritten)
+            left -= part
+        }
     }
 
     private func skip(_ count: UInt64, _ hash: inout ContentHash) throws(EvidenceError) {
@@ -91,10 +115,13 @@ extension EvidenceArchive {
         case .timedOut:
             row.status = .timeout
             row.explain("a read did not end; " + zeros)
+        case .refused(let hanging):
+            row.status = .timeout
+            row.explain("not read: \(hanging) reads hang already; " + zeros)
         case .stopped(let reason):
             row.truncate("\(reason); " + zeros)
         }
-        if let difference = content.factsNow()?.difference(from: facts) {
+        if row.status != .timeout, let difference = content.factsNow(reader)?.difference(from: facts) {
             if row.status == .ok { row.status = .changed }
             row.explain("it " + difference)
         }

@@ -1,4 +1,3 @@
-import EventModel
 package import LinuxSystem
 private import SystemPackage
 
@@ -12,8 +11,16 @@ extension EvidenceArchive {
     package func add(
         _ artifact: Artifact, object: borrowing OwnedDescriptor, tail: UInt64? = nil
     ) throws(EvidenceError) {
-        guard let (facts, found, shared) = try examine(artifact, object) else { return }
-        var row = found
+        let object = Result { () throws(SystemError) in try SharedDescriptor(duplicating: object) }
+        try inTurn { () throws(EvidenceError) in try add(artifact, object, tail) }
+    }
+
+    private func add(
+        _ artifact: Artifact, _ object: Result<SharedDescriptor, SystemError>, _ tail: UInt64?
+    ) throws(EvidenceError) {
+        let limit = min(limits.fileBytes, contentLeft)
+        let wish = ObjectReading.Wish.content(limit: limit, tail: tail, ofLinked: false)
+        guard var (facts, row, found, hangs) = try examine(artifact, object, wish) else { return }
         guard facts.type == .file else {
             try checked(tar.begin(facts.header(artifact.member)))
             try checked(tar.end())
@@ -23,74 +30,82 @@ extension EvidenceArchive {
             return
         }
         row.sourceSize = facts.size
-        let isLocal: Bool
-        switch nature(of: facts.file.device, shared) {
-        case .kernel:
+        guard found.nature != .kernel else {
             row.type = .none
-            row.status = .skipped
-            row.explain("the kernel makes its content; it was not read as a file")
-            try add(row: row)
+            try leaveOut(&row, .skipped, "the kernel makes its content; it was not read as a file")
             return
-        case .local: isLocal = true
-        case .other: isLocal = false
         }
         if let first = hardLinks.first(facts) {
-            var header = facts.header(artifact.member)
-            header.hardLink = first
-            header.attributes = []
-            try checked(tar.begin(header))
-            try checked(tar.end())
-            row.size = 0
-            row.link = first
-            row.explain("hard link to \(EscapedName.escape(first))")
-            try add(row: row)
+            try addLink(facts, to: first, &row)
             return
         }
-        let limit = min(limits.fileBytes, contentLeft)
-        let opened = ContentReader.open(shared, facts: facts, limit: limit, tail: tail, timed: isLocal ? nil : reader)
-        switch opened {
-        case nil:
-            try leaveOut(&row, .timeout, "it could not be opened within \(ContentReader.timeout / 1_000_000_000) s")
-        case .failure(let error):
-            try leaveOut(&row, ArtifactStatus(error), "\(error)")
-        case .success(let content):
-            try store(facts, content, &row)
-            // What was cut is no content to refer to.
-            if row.status == .ok { hardLinks.note(facts, member: artifact.member) }
+        if facts.links > 1, !hangs, let shared = try? object.get() {
+            let all = ObjectReading.Wish.content(limit: limit, tail: tail, ofLinked: true)
+            guard let (now, isLate) = try read(shared, all, &row) else { return }
+            facts = now.facts ?? facts
+            (found, hangs) = (now, isLate)
         }
+        guard let content = found.content else {
+            if hangs {
+                try leaveOut(&row, .timeout, "it could not be opened within \(ContentReader.timeout / 1_000_000_000) s")
+            } else if let error = found.error {
+                try leaveOut(&row, ArtifactStatus(error), "\(error)")
+            } else {
+                try leaveOut(&row, .skipped, "it is no regular file any more")
+            }
+            return
+        }
+        try store(facts, content, hangs: hangs, &row)
+        // What was cut is no content to refer to.
+        if row.status == .ok { hardLinks.note(facts, member: artifact.member) }
+    }
+
+    private func addLink(_ facts: ObjectFacts, to first: [UInt8], _ row: inout ManifestRow) throws(EvidenceError) {
+        var header = facts.header(row.path)
+        header.hardLink = first
+        header.attributes = []
+        try checked(tar.begin(header))
+        try checked(tar.end())
+        row.size = 0
+        row.link = first
+        row.explain("hard link to \(EscapedName.escape(first))")
+        try add(row: row)
     }
 
     /// The object's header with `bytes` in place of its content: a secret that is told of and not kept.
     package func add(
         _ artifact: Artifact, object: borrowing OwnedDescriptor, redacted bytes: [UInt8], reason: String
     ) throws(EvidenceError) {
-        guard var (facts, row, _) = try examine(artifact, object) else { return }
-        row.isRedacted = true
-        row.explain(reason)
-        guard facts.type == .file else {
-            try leaveOut(&row, .skipped, "it is no regular file any more")
-            return
+        let object = Result { () throws(SystemError) in try SharedDescriptor(duplicating: object) }
+        try inTurn { () throws(EvidenceError) in
+            guard var (facts, row, _, _) = try examine(artifact, object, .facts) else { return }
+            row.isRedacted = true
+            row.explain(reason)
+            guard facts.type == .file else {
+                try leaveOut(&row, .skipped, "it is no regular file any more")
+                return
+            }
+            row.sourceSize = facts.size
+            facts.size = UInt64(bytes.count)
+            var header = facts.header(artifact.member)
+            header.size = UInt64(bytes.count)
+            try store(header, bytes, &row)
         }
-        row.sourceSize = facts.size
-        facts.size = UInt64(bytes.count)
-        var header = facts.header(artifact.member)
-        header.size = UInt64(bytes.count)
-        try store(header, bytes, &row)
     }
 
-    /// Limits, own files and status. Nil: its row has been made.
+    /// Limits, own files, status, and what `wish` asks for. Nil: its row has been made.
     private func examine(
-        _ artifact: Artifact, _ object: borrowing OwnedDescriptor
-    ) throws(EvidenceError) -> (ObjectFacts, ManifestRow, SharedDescriptor)? {
+        _ artifact: Artifact, _ object: Result<SharedDescriptor, SystemError>, _ wish: ObjectReading.Wish
+    ) throws(EvidenceError) -> (ObjectFacts, ManifestRow, ObjectReading.State, hangs: Bool)? {
         let started = realtimeNanoseconds()
         guard try admits(artifact, started: started) else { return nil }
         var row = ManifestRow(artifact, .ok, nil, started: started)
         let shared: SharedDescriptor
         let known: ObjectFacts
         do throws(SystemError) {
-            shared = try SharedDescriptor(duplicating: object)
-            // What this machine knows of it, to learn its file system: a server may not answer.
-            known = try ObjectFacts(object, cached: true)
+            shared = try object.get()
+            // What this machine knows of it: a server may not answer.
+            known = try ObjectFacts(shared.descriptor, cached: true)
         } catch {
             try leaveOut(&row, ArtifactStatus(error), "\(error)")
             return nil
@@ -99,20 +114,14 @@ extension EvidenceArchive {
             try leaveOut(&row, .skipped, "the collection's own output")
             return nil
         }
-        let ask: @Sendable () -> Result<ObjectFacts, SystemError> = {
-            do throws(SystemError) { return .success(try .all(of: shared.descriptor)) } catch { return .failure(error) }
-        }
-        let isLocal = nature(of: known.file.device, shared) != .other
-        let facts: ObjectFacts
-        switch isLocal ? ask() : reader.run(timeout: ContentReader.timeout, ask) {
-        case nil:
-            try leaveOut(&row, .timeout, "its file system did not answer")
+        guard let (found, hangs) = try read(shared, wish, &row) else { return nil }
+        guard let facts = found.facts else {
+            if hangs {
+                try leaveOut(&row, .timeout, "its file system did not answer")
+            } else if let error = found.error {
+                try leaveOut(&row, ArtifactStatus(error), "\(error)")
+            }
             return nil
-        case .failure(let error):
-            try leaveOut(&row, ArtifactStatus(error), "\(error)")
-            return nil
-        case .success(let found):
-            facts = found
         }
         row.type = facts.type
         row.modified = facts.modifiedText
@@ -123,16 +132,25 @@ extension EvidenceArchive {
                 "a tar has no sockets; mode \(String(facts.mode, radix: 8)), owner \(facts.owner):\(facts.group)")
             return nil
         }
-        return (facts, row, shared)
+        return (facts, row, found, hangs)
     }
 
-    /// The nature of the object's file system, asked once for a device.
-    private func nature(of device: DeviceNumber, _ object: SharedDescriptor) -> FilesystemNature {
-        if let known = natures[device] { return known }
-        let magic = reader.run(timeout: ContentReader.timeout) { try? object.descriptor.filesystemMagic() } ?? nil
-        let nature = magic.map { FilesystemNature(magic: $0) } ?? .other
-        if natures.count < 4096 { natures[device] = nature }
-        return nature
+    /// What the job found out, all or up to where it hangs. Nil: it was refused, and the row has been made.
+    private func read(
+        _ object: SharedDescriptor, _ wish: ObjectReading.Wish, _ row: inout ManifestRow
+    ) throws(EvidenceError) -> (ObjectReading.State, hangs: Bool)? {
+        let reading = ObjectReading()
+        let pieces = pieces
+        switch reader.attempt(timeout: ContentReader.timeout, { reading.run(object, wish, pieces) }) {
+        case .done: return (reading.found, false)
+        case .timedOut:
+            // The job may fill it at any time.
+            self.pieces = PieceBuffer()
+            return (reading.found, true)
+        case .refused(let hanging):
+            try leaveOut(&row, .timeout, "not tried: \(hanging) reads hang already")
+            return nil
+        }
     }
 
     private func leaveOut(

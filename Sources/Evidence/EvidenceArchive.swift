@@ -1,29 +1,44 @@
 package import EventModel
 package import LinuxSystem
+private import Synchronization
 private import SystemPackage
 
-/// The archive of a collection while it is made. One thread.
+/// The archive of a collection while it is made. One thread adds to it; another may take it over when that one hangs.
 ///
 /// Each add, addition or not, makes exactly one row of the manifest. Only failures of the output throw; after a throw the
 /// caller calls `abandon`. An artifact that fails becomes a row.
-@safe package final class EvidenceArchive {
+///
+/// Everything mutable is touched by who holds `turn`, and by `init`.
+package final class EvidenceArchive: @unchecked Sendable {
+    private enum Turn {
+        case adding
+        case ended
+        case takenOver
+    }
+
     package let limits: CollectionLimits
     let output: OutputFile
     let tar: TarWriter
-    let reader: TimedReader
+    /// Reads objects. Of the thread that adds.
+    package var reader: TimedReader
+    private let turn = Mutex(Turn.adding)
     private let manifest: ManifestSpill
     private var rows: UInt64 = 0
     private var byStatus: [ArtifactStatus: UInt64] = [:]
+    /// Hashes of the members' names: a second member of a name would hide the first from who extracts.
+    private var names: Set<Int> = []
     /// Bytes of content taken in so far.
     package internal(set) var taken: UInt64 = 0
     /// Bytes of holes that may still be hashed as zeros.
-    var holesToHash: UInt64 = 1 << 30
+    var holesToHash = ContentHash.mostInAll
     var hardLinks = HardLinks()
-    var natures: [DeviceNumber: FilesystemNature] = [:]
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
+    var pieces = PieceBuffer()
 
     /// The limit that has been met: all that comes after it becomes a row `skipped` with this reason.
-    package private(set) var stopReason: String?
+    private(set) var stop: String?
+
+    /// `stop`, for who is not adding just now.
+    package var stopReason: String? { turn.withLock { _ in stop } }
 
     /// - Parameter program: name and version, for the manifest: `nodeagent 0.2.0`.
     package init(
@@ -39,17 +54,20 @@ private import SystemPackage
         try append(header.json)
     }
 
-    deinit { unsafe buffer.deallocate() }
-
     /// The partial file and the directory it lies in; `add(object:)` leaves them out by itself.
     package var ownFiles: Set<FileID> { output.ownFiles }
 
     /// Whether the partial file of a run that was killed has been taken over.
     package var takesOverStalePartial: Bool { output.takesOverStalePartial }
 
+    /// Where it lies until it is finished.
+    package var partialPath: String { output.path + ".partial" }
+
     /// Nothing is stored; a row all the same.
     package func leaveOut(_ artifact: Artifact, _ status: ArtifactStatus, _ reason: String) throws(EvidenceError) {
-        try add(row: ManifestRow(artifact, status, reason, started: realtimeNanoseconds()))
+        try inTurn { () throws(EvidenceError) in
+            try add(row: ManifestRow(artifact, status, reason, started: realtimeNanoseconds()))
+        }
     }
 
     /// Content that is in memory: a file of /proc, a list that was made.
@@ -61,17 +79,25 @@ private import SystemPackage
         _ artifact: Artifact, bytes: [UInt8], status: ArtifactStatus = .ok, reason: String? = nil,
         bytesRead: UInt64? = nil, isRedacted: Bool = false, started: UInt64
     ) throws(EvidenceError) {
-        guard try admits(artifact, started: started) else { return }
         var row = ManifestRow(artifact, status, reason, type: .file, started: started)
+        row.bytesRead = bytesRead ?? UInt64(bytes.count)
+        row.isRedacted = isRedacted
+        try inTurn { () throws(EvidenceError) in try add(artifact, bytes, row, started: started) }
+    }
+
+    private func add(
+        _ artifact: Artifact, _ bytes: [UInt8], _ row: ManifestRow, started: UInt64
+    ) throws(EvidenceError) {
+        guard try admits(artifact, started: started) else { return }
+        var row = row
         let limit = min(limits.fileBytes, contentLeft)
         var bytes = bytes
         if UInt64(bytes.count) > limit {
             row.sourceSize = UInt64(bytes.count)
             row.truncate("the first \(limit) of \(bytes.count) bytes")
             bytes.removeLast(bytes.count - Int(limit))
+            row.bytesRead = min(row.bytesRead, limit)
         }
-        row.bytesRead = bytesRead ?? UInt64(bytes.count)
-        row.isRedacted = isRedacted
         let header = TarHeader(
             member: artifact.member, type: .file, size: UInt64(bytes.count),
             modified: (Int64(started / 1_000_000_000), UInt32(started % 1_000_000_000)))
@@ -80,7 +106,35 @@ private import SystemPackage
 
     /// Writes the manifest as the last member, closes and syncs the archive, and gives it its name.
     package func finish() throws(EvidenceError) -> CollectionSummary {
-        let end = ManifestEnd(rows: rows, byStatus: byStatus, isComplete: stopReason == nil, stopReason: stopReason)
+        try turn.withLock { (turn) throws(EvidenceError) in
+            guard turn == .adding else { throw Self.over }
+            turn = .ended
+            return try end()
+        }
+    }
+
+    /// Finishes in place of the thread that adds, which hangs elsewhere: it can add nothing any more.
+    ///
+    /// - Parameter artifact: gets a row `timeout` with the reason.
+    /// - Returns: nil when it is adding something just now, or has finished or given up.
+    package func takeOver(_ artifact: Artifact, _ reason: String) throws(EvidenceError) -> CollectionSummary? {
+        let summary = try turn.withLockIfAvailable { (turn) throws(EvidenceError) -> CollectionSummary? in
+            guard turn == .adding else { return nil }
+            turn = .takenOver
+            stop = stop ?? reason
+            do throws(EvidenceError) {
+                try add(row: ManifestRow(artifact, .timeout, reason, started: realtimeNanoseconds()))
+                return try end()
+            } catch {
+                output.remove()
+                throw error
+            }
+        }
+        return summary ?? nil
+    }
+
+    private func end() throws(EvidenceError) -> CollectionSummary {
+        let end = ManifestEnd(rows: rows, byStatus: byStatus, isComplete: stop == nil, stopReason: stop)
         try append(end.json)
         let now = realtimeNanoseconds()
         try checked(
@@ -107,13 +161,29 @@ private import SystemPackage
         let sha256 = try output.commit()
         return CollectionSummary(
             path: output.path, archiveBytes: output.written, sha256: sha256, rows: rows, byStatus: byStatus,
-            stopReason: stopReason)
+            stopReason: stop)
     }
 
-    /// Gives the collection up and removes the partial file. Nothing happens after `finish`.
-    package func abandon() { output.remove() }
+    /// Gives the collection up and removes the partial file. Nothing happens after `finish`, and when it was taken over.
+    package func abandon() {
+        turn.withLock { turn in
+            guard turn != .takenOver else { return }
+            turn = .ended
+            output.remove()
+        }
+    }
 
     // MARK: - What all additions share
+
+    private static let over = EvidenceError(.output, "The collection has ended.")
+
+    /// What adds runs in here.
+    func inTurn(_ body: () throws(EvidenceError) -> Void) throws(EvidenceError) {
+        try turn.withLock { (turn) throws(EvidenceError) in
+            guard turn == .adding else { throw Self.over }
+            try body()
+        }
+    }
 
     var contentLeft: UInt64 { limits.archiveBytes - min(taken, limits.archiveBytes) }
 
@@ -124,20 +194,28 @@ private import SystemPackage
             return false
         }
         lookAtLimits()
-        guard let stopReason else { return true }
-        try add(row: ManifestRow(artifact, .skipped, stopReason, started: started))
-        return false
+        if let stop {
+            try add(row: ManifestRow(artifact, .skipped, stop, started: started))
+            return false
+        }
+        // A directory that changes while it is read can list a name twice.
+        guard names.insert(artifact.member.hashValue).inserted else {
+            let reason = "the archive has a member of this name already"
+            try add(row: ManifestRow(artifact, .skipped, reason, started: started))
+            return false
+        }
+        return true
     }
 
-    /// Sets `stopReason` once a limit has been met.
+    /// Sets `stop` once a limit has been met.
     func lookAtLimits() {
-        guard stopReason == nil else { return }
+        guard stop == nil else { return }
         if monotonicNanoseconds() >= limits.deadline {
-            stopReason = "the time for the collection was over"
+            stop = "the time for the collection was over"
         } else if taken >= limits.archiveBytes {
-            stopReason = "the collection had its \(limits.archiveBytes) bytes"
+            stop = "the collection had its \(limits.archiveBytes) bytes"
         } else if output.isBelowFloor {
-            stopReason = "the output's file system had too little space left"
+            stop = "the output's file system had too little space left"
         }
     }
 

@@ -19,6 +19,8 @@ package struct EvidenceVerification: Sendable {
     package private(set) var findingCount = 0
 
     package static let mostFindings = 1000
+    /// Bytes of a member's name in a finding.
+    private static let longestName = 4096
 
     /// Everything is there and as the manifest says.
     package var isIntact: Bool { findingCount == 0 }
@@ -28,7 +30,8 @@ package struct EvidenceVerification: Sendable {
     mutating func find(_ kind: EvidenceFinding.Kind, _ member: [UInt8]? = nil, _ text: String) {
         findingCount += 1
         if findings.count < Self.mostFindings {
-            findings.append(EvidenceFinding(kind: kind, member: member, text: text))
+            findings.append(
+                EvidenceFinding(kind: kind, member: member.map { Array($0.prefix(Self.longestName)) }, text: text))
         }
     }
 
@@ -54,7 +57,7 @@ package struct EvidenceFinding: Equatable, Sendable, CustomStringConvertible {
         case notAnArchive
         /// It ends early, or cannot be read on from some place.
         case damaged
-        /// More members than are compared.
+        /// More than is compared.
         case tooLarge
         case manifestMissing
         case manifestNotLast
@@ -62,6 +65,8 @@ package struct EvidenceFinding: Equatable, Sendable, CustomStringConvertible {
         case manifestIncomplete
         case badRow
         case memberWithoutRow
+        /// Two members of one name.
+        case memberTwice
         case rowWithoutMember
         case typeDiffers
         case sizeDiffers

@@ -12,6 +12,8 @@ private import SystemPackage
         /// Nil: none that a collection stores.
         var type: MemberType?
         var size: UInt64
+        /// Of `size`, by the member's own map.
+        var holes: UInt64
         var symlink: [UInt8]?
         var hardLink: [UInt8]?
     }
@@ -25,6 +27,7 @@ private import SystemPackage
 
     enum DataStep {
         case end
+        case stopped
         case broken(String)
     }
 
@@ -67,16 +70,29 @@ private import SystemPackage
         var path =
             unsafe Self.bytes(archive_entry_pathname(entry)) ?? Self.bytes(archive_entry_pathname_utf8(entry)) ?? []
         while path.last == UInt8(ascii: "/") { path.removeLast() }
+        let size = unsafe UInt64(max(0, archive_entry_size(entry)))
         return unsafe .member(
             Member(
-                path: path, type: Self.type(archive_entry_filetype(entry)),
-                size: UInt64(max(0, archive_entry_size(entry))),
+                path: path, type: Self.type(archive_entry_filetype(entry)), size: size,
+                holes: Self.holes(entry, size: size),
                 symlink: Self.bytes(archive_entry_symlink(entry)) ?? Self.bytes(archive_entry_symlink_utf8(entry)),
                 hardLink: Self.bytes(archive_entry_hardlink(entry)) ?? Self.bytes(archive_entry_hardlink_utf8(entry))))
     }
 
-    /// Hands the member's data to `body`, each piece with its offset.
-    func data(_ body: (UInt64, UnsafeRawBufferPointer) -> Void) -> DataStep {
+    private static func holes(_ entry: OpaquePointer, size: UInt64) -> UInt64 {
+        guard unsafe archive_entry_sparse_reset(entry) > 0 else { return 0 }
+        var data: UInt64 = 0
+        var offset: Int64 = 0
+        var length: Int64 = 0
+        while unsafe archive_entry_sparse_next(entry, &offset, &length) == ARCHIVE_OK {
+            let (sum, isOver) = data.addingReportingOverflow(UInt64(max(0, length)))
+            data = isOver ? .max : sum
+        }
+        return size - min(data, size)
+    }
+
+    /// Hands the member's data to `body`, each piece with its offset, until it returns false.
+    func data(_ body: (UInt64, UnsafeRawBufferPointer) -> Bool) -> DataStep {
         while true {
             var bytes: UnsafeRawPointer?
             var count = 0
@@ -87,7 +103,10 @@ private import SystemPackage
             guard result == ARCHIVE_OK || result == ARCHIVE_WARN, count >= 0, offset >= 0 else {
                 return .broken(trouble)
             }
-            if count > 0 { unsafe body(UInt64(offset), UnsafeRawBufferPointer(start: bytes, count: count)) }
+            guard count > 0 else { continue }
+            guard unsafe body(UInt64(offset), UnsafeRawBufferPointer(start: bytes, count: count)) else {
+                return .stopped
+            }
         }
     }
 

@@ -10,12 +10,20 @@ package struct NamedThread: ~Copyable, Sendable {
 
     /// Starts `body` on a new thread. Names are cut to 15 bytes by the kernel.
     ///
-    /// - Parameter nice: asked for, and done without where the right to it (CAP_SYS_NICE) is missing.
-    package init(_ name: String, nice: Int32 = 0, _ body: @escaping @Sendable () -> Void) throws(SystemError) {
+    /// - Parameters:
+    ///   - nice: asked for, and done without where the right to it (CAP_SYS_NICE) is missing.
+    ///   - stackBytes: nil: the system's own size (8 MiB of address space).
+    package init(
+        _ name: String, nice: Int32 = 0, stackBytes: Int? = nil, _ body: @escaping @Sendable () -> Void
+    ) throws(SystemError) {
         let start = unsafe Unmanaged.passRetained(ThreadStart(name: name, nice: nice, body: body))
         var thread = pthread_t()
+        var attributes = pthread_attr_t()
+        unsafe pthread_attr_init(&attributes)
+        defer { unsafe pthread_attr_destroy(&attributes) }
+        if let stackBytes { unsafe pthread_attr_setstacksize(&attributes, stackBytes) }
         let result = unsafe pthread_create(
-            &thread, nil,
+            &thread, &attributes,
             { argument in
                 guard let argument = unsafe argument else { return nil }
                 let start = unsafe Unmanaged<ThreadStart>.fromOpaque(argument).takeRetainedValue()

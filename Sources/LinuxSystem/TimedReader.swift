@@ -1,16 +1,29 @@
 private import Synchronization
 
 /// Runs blocking reads on a thread of its own, since no read of a file can be given a time limit: a FUSE or NFS server that
-/// does not answer, or a process whose mmap lock is held, blocks read(2) for good.
+/// does not answer, a process whose mmap lock is held, or whoever holds a fanotify permission mark and keeps silent, blocks
+/// open(2) and read(2) for good.
 ///
 /// A job that takes too long is abandoned with its thread, and the next job gets a new thread. An abandoned thread ends when
-/// its call returns; with 16 of them around, jobs are refused.
+/// its call returns. With many of them around, jobs get less time, so that the hanging does not use up the time of what
+/// answers; with `mostHanging` of them, jobs are refused.
 package final class TimedReader: Sendable {
+    /// How a job ended.
+    package enum Attempt<T: Sendable>: Sendable {
+        case done(T)
+        /// It was given up after so many nanoseconds, and goes on running: it must own what it uses. A descriptor that it was
+        /// only lent may be another file by then.
+        case timedOut(UInt64)
+        /// It was not begun: so many hang already, or there is no thread for it.
+        case refused(hanging: Int)
+    }
+
     private let idle = Mutex<[Worker]>([])
     private let abandoned = AbandonedThreads()
-    static let mostAbandoned = 16
+    private let mostHanging: Int
 
-    package init() {}
+    /// - Parameter mostHanging: each holds a thread with a stack of `Worker.stackBytes`, and what its job owns.
+    package init(mostHanging: Int = 16) { self.mostHanging = mostHanging }
 
     deinit {
         for worker in idle.withLock({ $0 }) { worker.stop() }
@@ -19,21 +32,30 @@ package final class TimedReader: Sendable {
     /// Jobs that nobody waits for any more and that have not returned.
     package var hangingCount: Int { abandoned.count }
 
-    /// What `job` returned; nil: it timed out, or there is no thread for it. An abandoned job goes on running, so it must own
-    /// what it uses: a descriptor that it was only lent may be another file by then.
+    /// What `job` returned; nil: it timed out, or was refused.
     ///
     /// - Parameter nanoseconds: the time that the job has.
     package func run<T: Sendable>(timeout nanoseconds: UInt64, _ job: @escaping @Sendable () -> T) -> T? {
-        guard let worker = idle.withLock({ $0.popLast() }) ?? newWorker() else { return nil }
+        if case .done(let value) = attempt(timeout: nanoseconds, job) { value } else { nil }
+    }
+
+    /// - Parameter nanoseconds: the time that the job has; a quarter of it with more than eight that hang, a twentieth with
+    ///   more than 32.
+    package func attempt<T: Sendable>(
+        timeout nanoseconds: UInt64, _ job: @escaping @Sendable () -> T
+    ) -> Attempt<T> {
+        let hanging = abandoned.count
+        guard let worker = idle.withLock({ $0.popLast() }) ?? newWorker() else { return .refused(hanging: hanging) }
         let outcome = Outcome<T>()
         worker.begin { outcome.set(job()) }
-        guard worker.finishes(within: nanoseconds) else { return nil }
+        let patience = hanging > 32 ? nanoseconds / 20 : hanging > 8 ? nanoseconds / 4 : nanoseconds
+        guard worker.finishes(within: patience) else { return .timedOut(patience) }
         idle.withLock { $0.append(worker) }
-        return outcome.take()
+        return outcome.take().map { .done($0) } ?? .timedOut(patience)
     }
 
     private func newWorker() -> Worker? {
-        guard abandoned.count < Self.mostAbandoned else { return nil }
+        guard abandoned.count < mostHanging else { return nil }
         return try? Worker(abandoned: abandoned)
     }
 
@@ -65,12 +87,14 @@ private final class Worker: Sendable {
     private let wanted: WakeEvent
     private let done: WakeEvent
     private let abandoned: AbandonedThreads
+    /// Jobs call little that is deep; hundreds of them may hang.
+    private static let stackBytes = 512 << 10
 
     init(abandoned: AbandonedThreads) throws(SystemError) {
         wanted = try WakeEvent()
         done = try WakeEvent()
         self.abandoned = abandoned
-        try NamedThread("timed-read") { [self] in loop() }.detach()
+        try NamedThread("timed-read", stackBytes: Self.stackBytes) { [self] in loop() }.detach()
     }
 
     func begin(_ job: @escaping @Sendable () -> Void) {

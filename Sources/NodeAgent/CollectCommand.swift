@@ -66,7 +66,20 @@ struct CollectCommand: ParsableCommand {
             // Its starter shows the person what became of it: without that there is nobody to collect for.
             _ = na_die_with_parent(getppid(), SIGTERM)
         }
-        finish(work())
+        finish(watched())
+    }
+
+    /// Works on a thread of its own, whose end need not come.
+    private func watched() -> CollectionReport {
+        // A Ctrl-C is to leave no half file behind.
+        na_note_termination()
+        do throws(SystemError) {
+            let watch = try CollectionWatch()
+            try NamedThread("collection") { watch.end(work(watch)) }.detach()
+            return watch.wait(report)
+        } catch {
+            return CollectionReport(status: .failed, text: "nodeagent: the collection cannot be started: \(error)")
+        }
     }
 
     /// Without waiting for threads that hang.
@@ -77,13 +90,12 @@ struct CollectCommand: ParsableCommand {
         _exit(report.status.rawValue)
     }
 
-    private func work() -> CollectionReport {
-        // A Ctrl-C is to leave no half file behind.
-        na_note_termination()
+    private func work(_ watch: CollectionWatch) -> CollectionReport {
         let started = realtimeNanoseconds()
         do {
             let lock = try takeTurn()
-            let report = try collect(started)
+            watch.begin(until: monotonicNanoseconds() + deadline * 1_000_000_000)
+            let report = try collect(started, watch)
             // Not at the process's end, which may not come.
             _ = consume lock
             return report
@@ -149,15 +161,14 @@ struct CollectCommand: ParsableCommand {
         return file
     }
 
-    private func collect(_ started: UInt64) throws -> CollectionReport {
+    private func collect(_ started: UInt64, _ watch: CollectionWatch) throws -> CollectionReport {
         let (target, name) = try findTarget()
         let limits = CollectionLimits(
             deadline: monotonicNanoseconds() + deadline * 1_000_000_000, archiveBytes: maximumSize << 20,
             fileBytes: min(maximumSize << 20, 1 << 30), freeBytes: minimumFree.map { $0 << 20 })
-        let reader = TimedReader()
         let archive = try EvidenceArchive(
-            output: destination(name, started), limits: limits, program: "nodeagent \(NodeAgent.version)",
-            reader: reader)
+            output: destination(name, started), limits: limits, program: "nodeagent \(NodeAgent.version)")
+        watch.begin(archive)
         let line = ProgressLine(isQuiet: background)
         do {
             let context = CollectionContext(
@@ -167,9 +178,10 @@ struct CollectCommand: ParsableCommand {
             try context.add(to: archive)
             try addTrail(of: target, to: archive)
             var collection = Collection(
-                target: target, archive: archive, reader: reader, secrets: includeSecrets ? .include : .redact,
+                target: target, archive: archive, secrets: includeSecrets ? .include : .redact,
                 proc: ProcFilesystem()
             ) { progress in
+                watch.note(progress.stage)
                 line.show(progress)
                 guard na_termination_noted() == 0 else {
                     archive.abandon()

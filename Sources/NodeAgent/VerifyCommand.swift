@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLinux
 import EventModel
 import Evidence
 import Glibc
@@ -11,7 +12,12 @@ struct VerifyCommand: ParsableCommand {
 
     @Argument(help: ArgumentHelp("The tarball.", valueName: "FILE")) var file: String
 
+    /// The readers bound what they keep; libarchive keeps a sparse member's map, which a hostile file can make as long as it
+    /// likes.
+    private static let mostMemory: UInt64 = 4 << 30
+
     func run() throws {
+        _ = na_limit_memory(Self.mostMemory)
         let found: EvidenceVerification
         do throws(EvidenceError) {
             found = try EvidenceVerification.verify(path: file)

@@ -20,13 +20,13 @@ import Testing
             directory = try CollectDirectory()
             let path = directory.path
             for name in [
-                "lower/bin", "lower/proc", "lower/tmp", "lower/etc", "lower/host-run", "upper", "work", "merged",
+                "lower/bin", "lower/proc", "lower/tmp", "lower/etc", "lower/host-run", "diff", "work", "merged",
             ] {
                 try FileManager.default.createDirectory(atPath: "\(path)/\(name)", withIntermediateDirectories: true)
             }
             try FileManager.default.copyItem(atPath: "/usr/bin/busybox", toPath: "\(path)/lower/bin/busybox")
             try directory.write("lower/etc/image", "from the image")
-            let options = "lowerdir=\(path)/lower,upperdir=\(path)/upper,workdir=\(path)/work"
+            let options = "lowerdir=\(path)/lower,upperdir=\(path)/diff,workdir=\(path)/work"
             try #require(run("/bin/mount", "-t", "overlay", "overlay", "-o", options, "\(path)/merged").status == 0)
             let hex = UUID().uuidString.replacingOccurrences(of: "-", with: "").lowercased()
             id = try testID(hex + hex)
@@ -80,18 +80,32 @@ import Testing
         files.configurations = ["\(fake.directory.path)/bundle/config.json"]
         files.states = ["\(fake.directory.path)/bundle/state.json", "\(fake.directory.path)/missing.json"]
         files.logs = ["\(fake.directory.path)/c.log", "\(fake.directory.path)/none.log"]
+        // What a privileged container can do to a process of the host's: it is told, and keeps what it holds.
+        let visitor = try CollectChild("/bin/sleep", ["1000"], environment: ["CANARY_VISITOR": "of the host"])
+        visitor.wait { (try? readLink("/proc/\(visitor.pid)/exe"))?.contains("sleep") ?? false }
+        for cgroup in fake.cgroups {
+            try Data("\(visitor.pid)".utf8).write(to: URL(fileURLWithPath: "\(cgroup)/cgroup.procs"))
+        }
 
         let path = "\(fake.directory.path)/out.tar.zst"
         let archive = try EvidenceArchive(output: .file(path), limits: CollectionLimits(freeBytes: 0))
         var stages: [CollectionProgress.Stage] = []
         var collection = Collection(
-            target: .container(container, files: files), archive: archive, reader: TimedReader(), secrets: .redact,
+            target: .container(container, files: files), archive: archive, secrets: .redact,
             proc: proc
         ) { stages.append($0.stage) }
         collection.hostArtifacts = false
         try collection.run()
         _ = try archive.finish()
         let collected = try Collected(path)
+
+        let other = "container/processes/\(visitor.pid)"
+        #expect(collected.reason(other)?.contains("process of the host's") == true)
+        #expect(collected.text("\(other)/status").contains("sleep"))
+        #expect(collected.status("\(other)/cmdline") == "ok" && collected.status("\(other)/cgroup") == "ok")
+        for name in ["environ", "maps", "exe.txt", "exe", "fd"] { #expect(collected.row("\(other)/\(name)") == nil) }
+        #expect(!collected.contains("CANARY_VISITOR"))
+        #expect(collected.status("container/processes/\(pid)/environ") == "ok")
 
         #expect(collected.status("container/processes/\(pid)/status") == "ok")
         #expect(collected.status("container/processes/\(pid)/exe") == "ok", "it lies in the writable layer")
@@ -128,7 +142,7 @@ import Testing
         let path = "\(directory.path)/out.tar.zst"
         let archive = try EvidenceArchive(output: .file(path), limits: CollectionLimits(freeBytes: 0))
         var collection = Collection(
-            target: .container(container, files: ContainerFiles()), archive: archive, reader: TimedReader(),
+            target: .container(container, files: ContainerFiles()), archive: archive,
             secrets: .redact, proc: ProcFilesystem()
         ) { _ in }
         collection.hostArtifacts = false
@@ -161,7 +175,7 @@ import Testing
         let path = "\(directory.path)/out.tar.zst"
         let archive = try EvidenceArchive(output: .file(path), limits: CollectionLimits(freeBytes: 0))
         var collection = Collection(
-            target: .process(key), archive: archive, reader: TimedReader(), secrets: .redact, proc: ProcFilesystem()
+            target: .process(key), archive: archive, secrets: .redact, proc: ProcFilesystem()
         ) { _ in }
         collection.hostArtifacts = false
         try collection.run()

@@ -13,7 +13,7 @@ import Testing
         let path = "\(directory.path)/out.tar.zst"
         let archive = try EvidenceArchive(output: .file(path), limits: CollectionLimits(freeBytes: 0))
         try Collection(
-            target: .host, archive: archive, reader: TimedReader(), secrets: .redact, proc: ProcFilesystem()
+            target: .host, archive: archive, secrets: .redact, proc: ProcFilesystem()
         ) { _ in }.run()
         let summary = try archive.finish()
         let collected = try Collected(path)
@@ -73,6 +73,7 @@ import Testing
     @Test func takings() throws {
         let directory = try CollectDirectory()
         try directory.write("host/etc/cron.d/job", "* * * * * root id")
+        try directory.write("host/etc/long", "longer than four bytes")
         try directory.write("host/etc/shadow", "root:$6$saltsalt$CANARYHASH:1:0:9:7:::\n")
         try directory.write("host/etc/app/tls.key", "-----BEGIN PRIVATE KEY-----\nCANARYKEY")
         try FileManager.default.createSymbolicLink(
@@ -85,7 +86,7 @@ import Testing
             try host.take(HostArtifact("/etc/none", .file))
             try host.take(HostArtifact("/etc/none.d", .tree))
             try host.take(HostArtifact("/etc", .names))
-            try host.take(HostArtifact("/etc/cron.d/job", .text(4)))
+            try host.take(HostArtifact("/etc/long", .text(4)))
         }
         #expect(collected.text("host/etc/cron.d/job").contains("root id"))
         #expect(collected.isRedacted("host/etc/app/tls.key"))
@@ -121,5 +122,38 @@ import Testing
         #expect(collected.row("host/var/log/fifo")?["type"] as? String == "fifo")
         #expect(!collected.contains("CANARY-LOG"))
         #expect(collected.status("host/run/log/journal") == "skipped")
+    }
+
+    /// A container with a mount of /var/log makes a link of /var/log/pods; an administrator one of /var/log.
+    @Test func linksBelowLogs() throws {
+        let directory = try CollectDirectory()
+        let root = "\(directory.path)/host"
+        try directory.write("host/etc/x/0.log", "CANARY-ETC")
+        try directory.write("host/data/log/own/0.log", "OWN")
+        try FileManager.default.createDirectory(atPath: "\(root)/var", withIntermediateDirectories: true)
+        try FileManager.default.createSymbolicLink(
+            atPath: "\(root)/var/log", withDestinationPath: "\(root)/data/log")
+        try FileManager.default.createSymbolicLink(
+            atPath: "\(root)/data/log/pods", withDestinationPath: "\(root)/etc")
+        #expect(throws: SystemError.self) { _ = try HostPath.open("\(root)/var/log/pods/x/0.log", root: root) }
+        let own = try HostPath.open("\(root)/var/log/own/0.log", root: root)
+        #expect(try own.status().isRegular)
+        #expect(try HostPath.open("\(root)/var/log", root: root).status().isDirectory)
+    }
+
+    /// A second name of a host's log, made where a container's log is looked for.
+    @Test func logOfTwoNames() throws {
+        let directory = try CollectDirectory()
+        try directory.write("auth.log", "CANARY-AUTH")
+        try directory.write("own.log", "OWN-LOG")
+        try #require(unsafe link("\(directory.path)/auth.log", "\(directory.path)/0.log") == 0)
+        var files = ContainerFiles()
+        files.logs = ["\(directory.path)/0.log", "\(directory.path)/own.log"]
+        let collected = try Collected.make(directory) { writer throws(EvidenceError) in
+            try RuntimeArtifacts(writer).collectLogs(files)
+        }
+        #expect(collected.status("container/logs\(directory.path)/0.log") == "skipped")
+        #expect(!collected.contains("CANARY-AUTH"))
+        #expect(collected.text("container/logs\(directory.path)/own.log") == "OWN-LOG")
     }
 }

@@ -182,7 +182,7 @@ import Testing
             for f in ['root/a/b/s1/f', 'root/a/b/s2/f', 'root/a/x1/f', 'root/a/x2/f', 'outside/secret/CANARY']: open(f, 'w')
             """)
         let visitor = Mover(directory.path)
-        try LayerWalk().run(try opened("\(directory.path)/root"), visitor)
+        try LayerWalk(TimedReader()).run(try opened("\(directory.path)/root"), visitor)
         #expect(visitor.moved)
         #expect(!visitor.visited.contains { $0.contains("CANARY") || $0.contains("secret") })
         #expect(visitor.visited.contains("a/x1/f") && visitor.visited.contains("a/x2/f"))
@@ -195,7 +195,7 @@ import Testing
         let directory = try CollectDirectory()
         try prepare(directory.path, "for i in range(1500): os.mkdir('d'); os.chdir('d')")
         let visitor = Counter()
-        try LayerWalk().run(try opened(directory.path), visitor)
+        try LayerWalk(TimedReader()).run(try opened(directory.path), visitor)
         #expect(visitor.visits == 1500)
         // Other tests run in this process: far fewer than a descriptor a level.
         #expect(visitor.most < 400)
@@ -204,12 +204,12 @@ import Testing
     @Test func limits() throws {
         let directory = try CollectDirectory()
         try prepare(directory.path, "for i in range(50): os.mkdir('d%d' % i)")
-        var walk = LayerWalk()
+        var walk = LayerWalk(TimedReader())
         walk.limits.entries = 10
         let few = Counter()
         try walk.run(try opened(directory.path), few)
         #expect(few.visits == 10 && few.failures == 1)
-        walk = LayerWalk()
+        walk = LayerWalk(TimedReader())
         walk.limits.waitingBytes = 20
         let narrow = Counter()
         try walk.run(try opened(directory.path), narrow)

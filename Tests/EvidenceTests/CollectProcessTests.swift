@@ -133,4 +133,25 @@ import Testing
         }
         #expect(gone.status("container/network") == "vanished")
     }
+
+    /// Seventeen processes that hang leave those that do not their evidence, and the host its own.
+    @Test func whenTooManyHang() throws {
+        let directory = try CollectDirectory()
+        let child = try CollectChild("/bin/sleep", ["1000"])
+        child.wait { (try? readLink("/proc/\(child.pid)/exe"))?.contains("sleep") ?? false }
+        let collected = try Collected.make(directory, readers: TimedReaders(mostHanging: 0)) {
+            writer throws(EvidenceError) in
+            writer.begin(.processes)
+            try ProcessArtifacts(writer, ProcFilesystem(), isWritten: { _ in false }).collect([child.pid])
+        }
+        let member = "container/processes/\(child.pid)"
+        #expect(collected.text("\(member)/status").contains("sleep"))
+        for name in ["cmdline", "environ", "maps"] {
+            #expect(collected.status("\(member)/\(name)") == "timeout")
+            #expect(collected.reason("\(member)/\(name)") == "not tried: 0 processes hang already")
+        }
+        let readers = TimedReaders()
+        #expect(readers[.host] !== readers[.processes] && readers[.host] !== readers[.layer])
+        #expect(readers[.layer] !== readers[.processes])
+    }
 }

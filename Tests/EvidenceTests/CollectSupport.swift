@@ -74,12 +74,12 @@ struct Collected: CustomTestStringConvertible {
     /// Runs `body` on a writer over a fresh archive.
     static func make(
         _ directory: CollectDirectory, secrets: SecretPolicy = .redact,
-        limits: CollectionLimits = CollectionLimits(freeBytes: 0),
+        limits: CollectionLimits = CollectionLimits(freeBytes: 0), readers: TimedReaders = TimedReaders(),
         _ body: (ArtifactWriter) throws(EvidenceError) -> Void
     ) throws -> Collected {
         let path = "\(directory.path)/out-\(UUID().uuidString).tar.zst"
         let archive = try EvidenceArchive(output: .file(path), limits: limits)
-        let writer = ArtifactWriter(archive: archive, reader: TimedReader(), secrets: secrets) { _ in }
+        let writer = ArtifactWriter(archive: archive, readers: readers, secrets: secrets) { _ in }
         try body(writer)
         _ = try archive.finish()
         return try Collected(path)

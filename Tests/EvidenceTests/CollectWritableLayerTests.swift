@@ -67,8 +67,76 @@ import Testing
             overlay(at: merged, upper: "/var/lib/docker/overlay2/387/diff"),
             overlay(at: merged, upper: "/etc", device: "0:99"))
         #expect(reason(WritableLayer.find(rootfs: merged, hostMounts: table, containerMounts: [])) != nil)
-        let repeated = mounts(overlay(at: merged, upper: "/u"), overlay(at: merged, upper: "/u"))
-        #expect(upper(WritableLayer.find(rootfs: merged, hostMounts: repeated, containerMounts: [])) == "/u")
+        let own = "/var/lib/docker/overlay2/387/diff"
+        let repeated = mounts(overlay(at: merged, upper: own), overlay(at: merged, upper: own))
+        #expect(upper(WritableLayer.find(rootfs: merged, hostMounts: repeated, containerMounts: [])) == own)
+    }
+
+    /// Mounts of a container's that propagated to the host, on a root file system that the engine has not mounted there.
+    @Test(arguments: [
+        "/etc", "/", "/root", "/var/lib/docker", "/var/lib/docker/overlay2", "/var/log",
+        "/run/containerd/io.containerd.runtime.v2.task/default/x/rootfs",
+        "/var/lib/docker/overlay2/387/diff/x/overlay2/y/diff", "/var/lib/docker/overlay2/l/diff",
+        "/var/lib/containerd/snapshots/x/fs", "/var/lib/containerd/snapshots/7/work", "/etc/../var/snapshots/7/fs",
+    ])
+    func propagatedOverlay(path: String) {
+        for rootfs in ["/run/containerd/io.containerd.runtime.v2.task/default/x/rootfs", merged, "/srv/bundle/rootfs"] {
+            let layer = WritableLayer.find(
+                rootfs: rootfs, bundle: "/srv/bundle", hostMounts: mounts(host, overlay(at: rootfs, upper: path)),
+                containerMounts: [])
+            #expect(reason(layer) != nil, "\(layer)")
+        }
+    }
+
+    @Test func propagatedBind() {
+        for row in ["/etc", "/"].map({ "80 27 254:0 \($0) /srv/b/rootfs rw - ext4 /dev/vda rw" }) {
+            let layer = WritableLayer.find(
+                rootfs: "/srv/b/rootfs", hostMounts: mounts(host, row), containerMounts: [])
+            #expect(reason(layer) != nil, "\(layer)")
+        }
+    }
+
+    /// Where engines put it: docker, with its data elsewhere, BuildKit, containerd, k3s, podman of a user, raw runc.
+    @Test(arguments: [
+        ("/var/lib/docker/overlay2/387/merged", "/var/lib/docker/overlay2/387/diff"),
+        ("/data/docker/overlay2/387/merged", "/data/docker/overlay2/387/diff"),
+        ("/var/lib/docker/buildkit/executor/x/rootfs", "/var/lib/docker/overlay2/x1/diff"),
+        (
+            "/run/containerd/io.containerd.runtime.v2.task/default/x/rootfs",
+            "/srv/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/7/fs"
+        ),
+        (
+            "/run/k3s/containerd/io.containerd.runtime.v2.task/k8s.io/x/rootfs",
+            "/var/lib/rancher/k3s/agent/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/42/fs"
+        ),
+        (
+            "/home/u/.local/share/containers/storage/overlay/ab/merged",
+            "/home/u/.local/share/containers/storage/overlay/ab/diff"
+        ),
+        ("/srv/x/merged", "/srv/x/diff"),
+        ("/srv/bundle/rootfs", "/srv/bundle/upper"),
+    ])
+    func storages(rootfs: String, path: String) {
+        let layer = WritableLayer.find(
+            rootfs: rootfs, bundle: "/srv/bundle", hostMounts: mounts(host, overlay(at: rootfs, upper: path)),
+            containerMounts: [])
+        #expect(upper(layer) == path, "\(layer)")
+    }
+
+    /// A storage may lie behind a link; a layer in it is none, and no link or mount leads out of it.
+    @Test func layerBehindALink() throws {
+        let directory = try CollectDirectory()
+        try directory.write("data/overlay2/a/diff/x", "x")
+        try directory.write("secret/x", "secret")
+        run("/bin/ln", "-s", "\(directory.path)/data", "\(directory.path)/docker")
+        run("/bin/ln", "-s", "\(directory.path)/secret", "\(directory.path)/data/overlay2/b")
+        run("/bin/mkdir", "-p", "\(directory.path)/data/overlay2/c")
+        run("/bin/ln", "-s", "\(directory.path)/secret", "\(directory.path)/data/overlay2/c/diff")
+        #expect(try EngineStorage.open("\(directory.path)/docker/overlay2/a/diff").status().isDirectory)
+        for path in ["docker/overlay2/b/diff", "docker/overlay2/c/diff"] {
+            let isOpen = (try? EngineStorage.open("\(directory.path)/\(path)").status())?.isDirectory ?? false
+            #expect(!isOpen, "\(path)")
+        }
     }
 
     @Test func otherRoots() {
@@ -77,11 +145,18 @@ import Testing
         #expect(reason(WritableLayer.find(rootfs: "/a/../etc", hostMounts: mounts(host), containerMounts: [])) != nil)
         let plain = WritableLayer.find(rootfs: "/srv/b/rootfs", hostMounts: mounts(host), containerMounts: [])
         #expect(plain == .directory("/srv/b/rootfs", why: "/srv/b/rootfs is a plain directory"))
-        let bind = mounts(host, "80 27 254:0 /snap/7 /srv/b/rootfs rw - ext4 /dev/vda rw")
-        guard case .directory = WritableLayer.find(rootfs: "/srv/b/rootfs", hostMounts: bind, containerMounts: [])
-        else {
-            Issue.record("a bind mount is a directory")
-            return
+        let native = "/var/lib/containerd/io.containerd.snapshotter.v1.native/snapshots/7"
+        for row in [
+            "80 27 253:7 / /srv/b/rootfs rw - ext4 /dev/dm-7 rw",
+            "80 27 254:0 \(native) /srv/b/rootfs rw - ext4 /dev/vda rw",
+        ] {
+            guard
+                case .directory = WritableLayer.find(
+                    rootfs: "/srv/b/rootfs", hostMounts: mounts(host, row), containerMounts: [])
+            else {
+                Issue.record("a file system of its own, or a snapshot, is a directory: \(row)")
+                return
+            }
         }
         let readOnly = mounts("75 49 0:40 / /r ro - overlay overlay ro,lowerdir=/a:/b")
         #expect(reason(WritableLayer.find(rootfs: "/r", hostMounts: readOnly, containerMounts: [])) != nil)

@@ -146,6 +146,36 @@ import Testing
         }
         #expect(row.reason == "it was written while it was read")
     }
+
+    /// The thread that collects hangs; another finishes what it has.
+    @Test func takenOver() throws {
+        let directory = try TestDirectory()
+        let test = try TestArchive(directory)
+        try test.add("first", bytes: Array("content".utf8))
+        let reason = "it hung"
+        let summary = try #require(
+            try test.archive.takeOver(Artifact("collection", source: "layer", kind: .collection), reason))
+        #expect(!summary.isComplete && summary.stopReason == reason)
+        // What wakes up late changes nothing any more.
+        #expect(throws: EvidenceError.self) { try test.add("late", bytes: [1]) }
+        #expect(throws: EvidenceError.self) { try test.archive.finish() }
+        test.archive.abandon()
+        #expect(try test.archive.takeOver(Artifact("x", source: "y", kind: .host), reason) == nil)
+        let check = try EvidenceVerification.verify(path: test.path)
+        #expect(check.isIntact, "\(check.findings)")
+        let rows = try TestArchive.rows(test.path, directory)
+        #expect(rows.map(\.status) == [.ok, .timeout] && rows[1].reason == reason)
+    }
+
+    /// A directory that changes while it is read can list a name twice; two members of a name would hide the first.
+    @Test func noNameTwice() throws {
+        let directory = try TestDirectory()
+        let test = try TestArchive(directory)
+        try test.add("name", bytes: Array("first".utf8))
+        try test.add("name", bytes: Array("second".utf8))
+        let rows = try test.finish(directory)
+        #expect(rows.map(\.status) == [.ok, .skipped])
+    }
 }
 
 /// Runs `body` with a small file system in memory, mounted in a directory of its own.

@@ -78,7 +78,7 @@ import Testing
         ("find('second')[0].name = 'renamed'", [.rowWithoutMember, .memberWithoutRow]),
         ("members.remove(find('second'))", [.rowWithoutMember]),
         ("members.insert(0, [tarfile.TarInfo('planted'), b'x'])", [.memberWithoutRow]),
-        ("members.insert(0, [tarfile.TarInfo('first'), b'x'])", [.sizeDiffers, .memberWithoutRow]),
+        ("members.insert(0, [tarfile.TarInfo('first'), b'x'])", [.memberTwice, .sizeDiffers]),
         ("members.append([tarfile.TarInfo('planted'), b'x'])", [.manifestNotLast, .memberWithoutRow]),
         ("members.append([tarfile.TarInfo('manifest.jsonl'), b'x'])", [.manifestNotLast]),
         ("members.remove(find('manifest.jsonl'))", [.manifestMissing]),

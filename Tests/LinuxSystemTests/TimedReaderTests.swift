@@ -57,6 +57,35 @@ import Testing
         close(readEnd)
     }
 
+    /// What hangs must not use up the time of what answers, and who is refused hears why.
+    @Test func hangingCostsLessTheMoreOfIt() throws {
+        var pipe: [CInt] = [-1, -1]
+        try #require(unsafe Glibc.pipe(&pipe) == 0)
+        let (readEnd, writeEnd) = (pipe[0], pipe[1])
+        let reader = TimedReader(mostHanging: 40)
+        let hang: @Sendable () -> Int = {
+            var byte: UInt8 = 0
+            return unsafe read(readEnd, &byte, 1)
+        }
+        var patience: [UInt64] = []
+        for _ in 0..<40 {
+            if case .timedOut(let nanoseconds) = reader.attempt(timeout: 80_000_000, hang) {
+                patience.append(nanoseconds)
+            }
+        }
+        #expect(patience.count == 40)
+        #expect(
+            patience.prefix(9).allSatisfy { $0 == 80_000_000 } && patience[9] == 20_000_000 && patience[33] == 4_000_000
+        )
+        guard case .refused(hanging: 40) = reader.attempt(timeout: 80_000_000, { 1 }) else {
+            Issue.record("40 hang, and another was begun")
+            return
+        }
+        close(writeEnd)
+        usleep(100_000)
+        close(readEnd)
+    }
+
     @Test func dropsNothingOfALateJob() {
         // Time-outs beside the job's end, over and over: an answer must always be the job's own.
         let reader = TimedReader()

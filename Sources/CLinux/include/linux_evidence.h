@@ -54,3 +54,6 @@ void na_drop_cached(int descriptor);
 
 /* Calling thread, and threads that it makes later: idle class of I/O and the lowest CPU priority. 0, or -errno. */
 int na_idle_priority(void);
+
+/* The calling process gets no more address space than that (RLIMIT_AS). 0, or -errno. */
+int na_limit_memory(uint64_t bytes);

@@ -72,7 +72,9 @@ package struct ReadOutcome: Sendable {
 /// Puts what collectors find into the archive: one call, one row.
 package final class ArtifactWriter {
     package let archive: EvidenceArchive
-    package let reader: TimedReader
+    private let readers: TimedReaders
+    /// That of the stage.
+    package private(set) var reader: TimedReader
     package let secrets: SecretPolicy
     package let hash = KeyedHash()
     private let progress: (CollectionProgress) -> Void
@@ -80,17 +82,21 @@ package final class ArtifactWriter {
     private var count = 0
 
     package init(
-        archive: EvidenceArchive, reader: TimedReader, secrets: SecretPolicy,
+        archive: EvidenceArchive, readers: TimedReaders = TimedReaders(), secrets: SecretPolicy,
         progress: @escaping (CollectionProgress) -> Void
     ) {
         self.archive = archive
-        self.reader = reader
+        self.readers = readers
+        reader = readers.files
+        archive.reader = reader
         self.secrets = secrets
         self.progress = progress
     }
 
     package func begin(_ stage: CollectionProgress.Stage) {
         self.stage = stage
+        reader = readers[stage]
+        archive.reader = reader
         progress(CollectionProgress(stage: stage, artifacts: count))
     }
 
@@ -121,7 +127,7 @@ package final class ArtifactWriter {
         _ artifact: Artifact, outcome: ReadOutcome, limit: Int, isRedacted: Bool = false, started: UInt64
     ) throws(EvidenceError) {
         if let error = outcome.error, outcome.bytes.isEmpty {
-            try leaveOut(artifact, ArtifactStatus(of: error), Self.reason(error))
+            try leaveOut(artifact, ArtifactStatus(of: error), error.reason)
             return
         }
         var status = ArtifactStatus.ok
@@ -136,24 +142,46 @@ package final class ArtifactWriter {
         try add(artifact, outcome.bytes, status: status, reason: reason, isRedacted: isRedacted, started: started)
     }
 
-    package static func reason(_ error: SystemError) -> String {
-        switch error.errno {
-        case .noSuchFileOrDirectory: "there is none"
-        case .tooManySymbolicLinkLevels: "a symbolic link is on the way, and links are not followed"
-        default: "\(error)"
+    /// What a small file holds. Of one that hangs the error says so.
+    package func read(_ path: String, limit: Int) -> ReadOutcome {
+        outcome("reading") { ReadOutcome(reading: path, limit: limit) }
+    }
+
+    /// The same of an object that was opened safely (O_PATH) and may be opened for reading: a regular file, also of the
+    /// kernel's file systems.
+    package func read(_ object: borrowing OwnedDescriptor, limit: Int) -> ReadOutcome {
+        let shared: SharedDescriptor
+        do throws(SystemError) {
+            shared = try SharedDescriptor(duplicating: object)
+        } catch {
+            return ReadOutcome(error: error)
+        }
+        return outcome("reading") {
+            do throws(SystemError) {
+                return ReadOutcome(reading: try shared.descriptor.reopened(), limit: limit)
+            } catch {
+                return ReadOutcome(error: error)
+            }
         }
     }
 
-    /// A small file of the host, /proc or /sys, read as it is; the reading has two seconds.
+    /// What a job makes that may hang.
+    package func outcome(
+        timeout: UInt64 = 2_000_000_000, _ what: String, _ job: @escaping @Sendable () -> ReadOutcome
+    ) -> ReadOutcome {
+        do throws(SystemError) {
+            return try reader.answer(timeout: timeout, what) { () throws(SystemError) in job() }
+        } catch {
+            return ReadOutcome(error: error)
+        }
+    }
+
+    /// A small file of the host, /proc or /sys, read as it is.
     package func text(
         _ artifact: Artifact, path: String, limit: Int = 1 << 20
     ) throws(EvidenceError) {
         let started = realtimeNanoseconds()
-        let outcome = reader.run(timeout: 2_000_000_000) { ReadOutcome(reading: path, limit: limit) }
-        guard let outcome else {
-            try leaveOut(artifact, .timeout, "reading took longer than 2 s")
-            return
-        }
+        let outcome = read(path, limit: limit)
         // Not there, as opposed to gone meanwhile.
         if let error = outcome.error, error.errno == .noSuchFileOrDirectory {
             try leaveOut(artifact, .skipped, "there is none")
@@ -184,29 +212,28 @@ package final class ArtifactWriter {
 
     /// A file of the host by its path (`HostPath`).
     package func hostFile(_ artifact: Artifact, path: String, tail: UInt64? = nil) throws(EvidenceError) {
-        let opened: OpenedObject
+        guard let object = try host(artifact, path) else { return }
+        try self.object(artifact, name: Array(path.utf8), status: object.status, object.descriptor, tail: tail)
+    }
+
+    /// An object of the host by its path (`HostPath`), opened by a job that may hang. Nil: its row has been made.
+    package func host(_ artifact: Artifact, _ path: String) throws(EvidenceError) -> OpenedObject? {
         do throws(SystemError) {
-            opened = try OpenedObject(try HostPath.open(path))
+            let shared = try reader.answer("opening") { () throws(SystemError) in
+                SharedDescriptor(try HostPath.open(path))
+            }
+            return try OpenedObject(try shared.duplicate())
         } catch {
             let isMissing = error.errno == .noSuchFileOrDirectory || error.errno == .notDirectory
             try leaveOut(
-                artifact, isMissing ? .skipped : ArtifactStatus(of: error),
-                isMissing ? "there is none" : Self.reason(error))
-            return
+                artifact, isMissing ? .skipped : ArtifactStatus(of: error), isMissing ? "there is none" : error.reason)
+            return nil
         }
-        try object(artifact, name: Array(path.utf8), status: opened.status, opened.descriptor, tail: tail)
     }
 
-    /// The whole of a small file; on a thread that may hang, with a descriptor of its own.
+    /// The whole of a small file.
     private func content(_ object: borrowing OwnedDescriptor) -> [UInt8]? {
-        let copy = na_duplicate(object.rawValue)
-        guard copy >= 0 else { return nil }
-        let outcome = reader.run(timeout: 2_000_000_000) { () -> ReadOutcome in
-            let object = OwnedDescriptor(adopting: copy)
-            guard let file = try? object.reopened() else { return ReadOutcome(isTruncated: true) }
-            return ReadOutcome(reading: file, limit: SecretFile.sizeLimit)
-        }
-        guard let outcome, !outcome.isTruncated, outcome.error == nil else { return nil }
-        return outcome.bytes
+        let outcome = read(object, limit: SecretFile.sizeLimit)
+        return outcome.isTruncated || outcome.error != nil ? nil : outcome.bytes
     }
 }

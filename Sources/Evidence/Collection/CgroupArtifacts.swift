@@ -81,18 +81,22 @@ package struct CgroupArtifacts {
 
     /// Thread groups in all these directories and below them, in no order.
     package func processes(_ directories: [Directory]) throws(EvidenceError) -> Set<Int32> {
-        let visitor = ProcessLists()
+        let visitor = ProcessLists(writer)
         for directory in directories { try walk(directory, visitor) }
         return visitor.pids
     }
 
     private func walk(_ directory: Directory, _ visitor: some LayerVisitor) throws(EvidenceError) {
-        var walk = LayerWalk()
+        var walk = LayerWalk(writer.reader)
         walk.limits.entries = 500_000
-        guard let root = try? OwnedDescriptor(hostObject: directory.hostPath) else {
+        let path = directory.hostPath
+        let root = try? writer.reader.answer("opening") { () throws(SystemError) in
+            SharedDescriptor(try OwnedDescriptor(hostObject: path))
+        }
+        guard let root else {
             try visitor.fail([], .vanished, "the cgroup is gone")
             return
         }
-        try walk.run(root, visitor)
+        try walk.run(root.descriptor, visitor)
     }
 }

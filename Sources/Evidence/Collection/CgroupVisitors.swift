@@ -1,4 +1,5 @@
 import LinuxSystem
+private import SystemPackage
 
 /// Stores each readable control file as a member of its own.
 final class ControlFiles: LayerVisitor {
@@ -43,12 +44,7 @@ final class ControlFiles: LayerVisitor {
             return false
         }
         let started = realtimeNanoseconds()
-        let outcome: ReadOutcome
-        do throws(SystemError) {
-            outcome = ReadOutcome(reading: try object.reopened(), limit: fileLimit)
-        } catch {
-            outcome = ReadOutcome(error: error)
-        }
+        let outcome = writer.read(object, limit: fileLimit)
         try writer.add(artifact(path), outcome: outcome, limit: fileLimit, started: started)
         return false
     }
@@ -61,24 +57,33 @@ final class ControlFiles: LayerVisitor {
     }
 }
 
-/// Gathers the thread groups of a cgroup directory and those below.
+/// Gathers the thread groups of a cgroup directory and those below. What it cannot read has a row, since processes may be
+/// missing for it.
 final class ProcessLists: LayerVisitor {
+    private let writer: ArtifactWriter
     private(set) var pids: Set<Int32> = []
     private var directories = 0
+    private var failures = 0
+    private static let failureLimit = 1000
     var stopReason: String? { nil }
+
+    init(_ writer: ArtifactWriter) { self.writer = writer }
 
     func visit(
         _ path: [UInt8], _ status: ObjectStatus, _ object: borrowing OwnedDescriptor
     ) throws(EvidenceError) -> Bool {
         if status.isDirectory {
             directories += 1
+            if directories == 10_001 { try fail(path, .truncated, "processes of cgroups beyond 10,000 are left out") }
             return directories <= 10_000
         }
         let last = path.lastIndex(of: UInt8(ascii: "/")).map { path[($0 + 1)...] } ?? path[...]
-        guard status.isRegular, last.elementsEqual("cgroup.procs".utf8), let file = try? object.reopened() else {
-            return false
+        guard status.isRegular, last.elementsEqual("cgroup.procs".utf8) else { return false }
+        let outcome = writer.read(object, limit: 4 << 20)
+        // A cgroup of threads has none of its own (EOPNOTSUPP): they are listed above it.
+        if let error = outcome.error, error.errno != .notSupportedOnSocket {
+            try fail(path, ArtifactStatus(of: error), "its processes are not known: \(error.reason)")
         }
-        let outcome = ReadOutcome(reading: file, limit: 4 << 20)
         for line in outcome.bytes.split(separator: 0x0a) {
             if let pid = Int32(String(decoding: line, as: UTF8.self)), pid > 0 { pids.insert(pid) }
         }
@@ -87,5 +92,10 @@ final class ProcessLists: LayerVisitor {
 
     func enter(_ path: [UInt8], _ directory: borrowing OwnedDescriptor) {}
     func leave() {}
-    func fail(_ path: [UInt8], _ status: ArtifactStatus, _ reason: String) throws(EvidenceError) {}
+    func fail(_ path: [UInt8], _ status: ArtifactStatus, _ reason: String) throws(EvidenceError) {
+        failures += 1
+        guard failures <= Self.failureLimit else { return }
+        try writer.leaveOut(
+            Artifact("container/processes", source: "cgroup", kind: .process).below(path), status, reason)
+    }
 }

@@ -17,12 +17,12 @@ package struct Collection {
     package var hostArtifacts = true
 
     package init(
-        target: CollectionTarget, archive: EvidenceArchive, reader: TimedReader, secrets: SecretPolicy,
-        proc: ProcFilesystem, progress: @escaping (CollectionProgress) -> Void
+        target: CollectionTarget, archive: EvidenceArchive, secrets: SecretPolicy, proc: ProcFilesystem,
+        progress: @escaping (CollectionProgress) -> Void
     ) {
         self.target = target
         self.proc = proc
-        writer = ArtifactWriter(archive: archive, reader: reader, secrets: secrets, progress: progress)
+        writer = ArtifactWriter(archive: archive, secrets: secrets, progress: progress)
         let own = Self.ownProcess(proc)
         let initial = (try? proc.mounts(1)) ?? []
         tree = CgroupTree(mounts: initial.isEmpty ? (try? proc.mounts(own)) ?? [] : initial)
@@ -61,19 +61,24 @@ package struct Collection {
         let listed = try cgroups.processes(directories)
         let pids = ordered(listed.union(members(of: container)), first: initPID)
 
-        let containerMounts = pids.lazy.compactMap { try? proc.mounts($0) }.first { !$0.isEmpty } ?? []
+        let origin = ProcessOrigin(
+            proc: proc, reference: reference, pidNamespace: container.pidNamespace, first: initPID)
+        let visitors = Set(pids.filter(origin.isVisitor))
+        let own = pids.filter { !visitors.contains($0) }
+
+        let containerMounts = own.lazy.compactMap { try? proc.mounts($0) }.first { !$0.isEmpty } ?? []
         let layer = WritableLayer.find(
-            rootfs: files.rootfs, hostMounts: hostMounts, containerMounts: containerMounts)
+            rootfs: files.rootfs, bundle: Self.bundle(files), hostMounts: hostMounts, containerMounts: containerMounts)
 
         writer.begin(.processes)
         if pids.isEmpty {
             try writer.leaveOut(
                 Artifact("container/processes", source: proc.root, kind: .process), .vanished, "it has no process")
         }
-        try ProcessArtifacts(writer, proc, isWritten: written(layer)).collect(pids)
+        try ProcessArtifacts(writer, proc, isWritten: written(layer)).collect(pids, visitors: visitors)
 
         writer.begin(.network)
-        try network(container, pids)
+        try network(container, own)
 
         writer.begin(.cgroups)
         if directories.isEmpty {
@@ -90,10 +95,16 @@ package struct Collection {
         try LayerArtifacts(writer, containerStart: startTime(container.initProcess)).collect(layer)
 
         writer.begin(.temporary)
-        try temporary(container, pids)
+        try temporary(container, own)
 
         writer.begin(.logs)
         try RuntimeArtifacts(writer).collectLogs(files)
+    }
+
+    /// The directory of the OCI configuration.
+    private static func bundle(_ files: ContainerFiles) -> String? {
+        guard let path = files.configurations.first, let slash = path.lastIndex(of: "/") else { return nil }
+        return String(path[..<slash])
     }
 
     /// Of the pid when it is still that process.
@@ -110,6 +121,9 @@ package struct Collection {
         let pids = (try? proc.processes()) ?? []
         return Set(pids.filter { (try? proc.namespaceNumber($0, "pid")) == namespace.rawValue })
     }
+
+    /// A process of the host's whose namespaces can be read.
+    private var reference: Int32 { (try? proc.namespaceNumber(1, "mnt")) != nil ? 1 : Self.ownProcess(proc) }
 
     private func hostNamespace(_ kind: String) -> NamespaceID? {
         let number = (try? proc.namespaceNumber(1, kind)) ?? (try? proc.namespaceNumber(Self.ownProcess(proc), kind))
@@ -155,7 +169,7 @@ package struct Collection {
 
     /// Whether a program's path lies in the writable layer. Asked by name below the layer's own directory.
     private func written(_ layer: WritableLayer) -> ([UInt8]) -> Bool {
-        guard case .overlay(let upper, _, _) = layer, let opened = try? OwnedDescriptor(hostPath: upper) else {
+        guard case .overlay(let upper, _, _) = layer, let opened = try? EngineStorage.open(upper) else {
             return { _ in false }
         }
         let directory = SharedDescriptor(opened)

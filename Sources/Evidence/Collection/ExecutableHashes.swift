@@ -1,4 +1,3 @@
-private import CLinux
 private import Crypto
 private import EventModel
 private import Glibc
@@ -30,16 +29,15 @@ package final class ExecutableHashes {
 
     private func compute(_ object: borrowing OwnedDescriptor, _ status: ObjectStatus) -> String {
         guard status.size <= Self.sizeLimit else { return "none: \(status.size) bytes, more than \(Self.sizeLimit)" }
-        let copy = na_duplicate(object.rawValue)
-        guard copy >= 0 else { return "none: no descriptor left" }
-        let digest = reader.run(timeout: 10_000_000_000) { () -> String in
-            do throws(SystemError) {
-                let object = OwnedDescriptor(adopting: copy)
-                let file = try object.reopened()
+        let sizeLimit = Self.sizeLimit
+        do throws(SystemError) {
+            let object = try SharedDescriptor(duplicating: object)
+            return try reader.answer(timeout: 10_000_000_000, "reading") { () throws(SystemError) in
+                let file = try object.descriptor.reopened()
                 var hash = SHA256()
                 var chunk = [UInt8](repeating: 0, count: 256 * 1024)
                 var total: UInt64 = 0
-                while total <= Self.sizeLimit {
+                while total <= sizeLimit {
                     let count = unsafe read(file.rawValue, &chunk, chunk.count)
                     if count < 0 { throw SystemError("read", errno: .init(rawValue: errno)) }
                     if count == 0 { break }
@@ -47,10 +45,9 @@ package final class ExecutableHashes {
                     total += UInt64(count)
                 }
                 return hexadecimal(hash.finalize())
-            } catch {
-                return "none: \(error)"
             }
+        } catch {
+            return "none: \(error.reason)"
         }
-        return digest ?? "none: reading took longer than 10 s"
     }
 }

@@ -12,6 +12,7 @@ package struct HostCollection {
     private let mounts: [MountInfo]
     /// Put before every path of the table; a test's tree, else empty.
     private let root: String
+    private static let accountLimit = 5000
 
     package init(
         _ writer: ArtifactWriter, _ proc: ProcFilesystem, tree: CgroupTree, mounts: [MountInfo], root: String = ""
@@ -66,21 +67,12 @@ package struct HostCollection {
     private func walk<V: LayerVisitor>(
         _ path: String, _ artifact: Artifact, _ visitor: V, then finish: (V) throws(EvidenceError) -> Void
     ) throws(EvidenceError) {
-        let opened: OpenedObject
-        do throws(SystemError) {
-            opened = try OpenedObject(try HostPath.open(path))
-        } catch {
-            let isMissing = error.errno == .noSuchFileOrDirectory || error.errno == .notDirectory
-            try writer.leaveOut(
-                artifact, isMissing ? .skipped : ArtifactStatus(of: error),
-                isMissing ? "there is none" : ArtifactWriter.reason(error))
-            return
-        }
+        guard let opened = try writer.host(artifact, path) else { return }
         guard opened.status.isDirectory else {
             try writer.object(artifact, name: Array(path.utf8), status: opened.status, opened.descriptor)
             return
         }
-        var walk = LayerWalk()
+        var walk = LayerWalk(writer.reader)
         walk.limits.entries = 20_000
         try walk.run(opened.descriptor, visitor)
         try finish(visitor)
@@ -89,7 +81,7 @@ package struct HostCollection {
     private func passwords(_ artifact: Artifact, _ path: String) throws(EvidenceError) {
         let started = realtimeNanoseconds()
         let limit = 4 << 20
-        var outcome = ReadOutcome(reading: path, limit: limit)
+        var outcome = writer.read(path, limit: limit)
         if outcome.error?.errno == .noSuchFileOrDirectory {
             try writer.leaveOut(artifact, .skipped, "there is none")
             return
@@ -101,9 +93,18 @@ package struct HostCollection {
 
     /// Below every home directory that /etc/passwd names: those are users' to shape, so no link is followed below it.
     private func homes(_ name: String) throws(EvidenceError) {
-        let outcome = ReadOutcome(reading: "\(root)/etc/passwd", limit: 1 << 20)
+        let outcome = writer.read("\(root)/etc/passwd", limit: 1 << 20)
+        if let error = outcome.error, error.errno != .noSuchFileOrDirectory {
+            try writer.leaveOut(
+                artifact("/home"), ArtifactStatus(of: error), "the homes are not known: \(error.reason)")
+        }
         var seen: Set<Substring> = []
-        for line in String(decoding: outcome.bytes, as: UTF8.self).split(separator: "\n").prefix(5000) {
+        let lines = String(decoding: outcome.bytes, as: UTF8.self).split(separator: "\n")
+        if lines.count > Self.accountLimit {
+            try writer.leaveOut(
+                artifact("/home"), .truncated, "\(lines.count) accounts: \(Self.accountLimit) homes were looked at")
+        }
+        for line in lines.prefix(Self.accountLimit) {
             let fields = line.split(separator: ":", omittingEmptySubsequences: false)
             guard fields.count >= 6, fields[5].hasPrefix("/"), fields[5] != "/", fields[5] != "/root",
                 !fields[5].split(separator: "/").contains(".."), seen.insert(fields[5]).inserted
@@ -118,47 +119,73 @@ package struct HostCollection {
 
     private func home(_ path: String, artifact: Artifact) throws(EvidenceError) {
         let full = root + path
-        // Homes lie on NFS and autofs: opening may hang.
-        let opened = writer.reader.run(timeout: 2_000_000_000) { () -> (CInt, SystemError?) in
-            do throws(SystemError) { return (try OwnedDescriptor(hostObject: full).released(), nil) } catch {
-                return (-1, error)
+        let object: SharedDescriptor
+        let status: ObjectStatus
+        do throws(SystemError) {
+            // Homes lie on NFS and autofs: opening may hang.
+            (object, status) = try writer.reader.answer("opening") { () throws(SystemError) in
+                let object = try OwnedDescriptor(hostObject: full)
+                let status = try ObjectStatus(of: object)
+                return (SharedDescriptor(object), status)
             }
-        }
-        guard let opened else {
-            try writer.leaveOut(artifact, .timeout, "opening took longer than 2 s")
-            return
-        }
-        if let error = opened.1 {
+        } catch {
             // Most accounts have none: a row for each would only be noise.
             if error.errno == .noSuchFileOrDirectory || error.errno == .notDirectory { return }
-            try writer.leaveOut(artifact, ArtifactStatus(of: error), ArtifactWriter.reason(error))
+            try writer.leaveOut(artifact, ArtifactStatus(of: error), error.reason)
             return
         }
-        let object = OwnedDescriptor(adopting: opened.0)
-        guard let status = try? ObjectStatus(of: object) else { return }
-        try writer.object(artifact, name: Array(path.utf8), status: status, object)
+        try writer.object(artifact, name: Array(path.utf8), status: status, object.descriptor)
     }
 
     /// `host/modules.txt`: what sysfs knows of each module; one that /proc/modules hides, or the other way round,
     /// shows.
     private func moduleList() throws(EvidenceError) {
         let started = realtimeNanoseconds()
-        var text = ""
-        for name in ((try? directoryEntries("\(root)/sys/module")) ?? []).sorted() {
-            let values = ["taint", "initstate", "coresize", "srcversion"].map { file -> String in
-                let outcome = ReadOutcome(reading: "\(root)/sys/module/\(name)/\(file)", limit: 256)
-                let value = String(decoding: outcome.bytes.prefix { $0 != 0x0a }, as: UTF8.self)
-                return "\(file)=\(value)"
+        let directory = "\(root)/sys/module"
+        let outcome = writer.outcome(timeout: 10_000_000_000, "reading") { () -> ReadOutcome in
+            do throws(SystemError) {
+                var text = ""
+                for name in try directoryEntries(directory).sorted() {
+                    let values = ["taint", "initstate", "coresize", "srcversion"].map { file -> String in
+                        let outcome = ReadOutcome(reading: "\(directory)/\(name)/\(file)", limit: 256)
+                        return "\(file)=\(String(decoding: outcome.bytes.prefix { $0 != 0x0a }, as: UTF8.self))"
+                    }
+                    text += "\(name) \(values.joined(separator: " "))\n"
+                }
+                return ReadOutcome(bytes: Array(text.utf8))
+            } catch {
+                return ReadOutcome(error: error)
             }
-            text += "\(name) \(values.joined(separator: " "))\n"
         }
         try writer.add(
-            Artifact("host/modules.txt", source: "/sys/module", kind: .host), Array(text.utf8), started: started)
+            Artifact("host/modules.txt", source: "/sys/module", kind: .host), outcome: outcome, limit: .max,
+            started: started)
     }
 
     /// `host/release-agents.txt`: what each v1 hierarchy would run, and every cgroup whose end would run it.
     private func releaseAgents() throws(EvidenceError) {
         let started = realtimeNanoseconds()
+        let artifact = Artifact("host/release-agents.txt", source: "/sys/fs/cgroup", kind: .host)
+        let tree = tree
+        let limit = Self.cgroupLimit
+        let answer = Result { () throws(SystemError) in
+            try writer.reader.answer(timeout: 10_000_000_000, "reading") { () throws(SystemError) in
+                Self.releaseAgents(tree, limit: limit)
+            }
+        }
+        switch answer {
+        case .failure(let error): try writer.leaveOut(artifact, ArtifactStatus(of: error), error.reason)
+        case .success(let (text, looked)):
+            let isCut = looked > limit
+            try writer.add(
+                artifact, text, status: isCut ? .truncated : .ok,
+                reason: isCut ? "\(looked) cgroups: \(limit) were looked at" : nil, started: started)
+        }
+    }
+
+    private static let cgroupLimit = 20_000
+
+    private static func releaseAgents(_ tree: CgroupTree, limit: Int) -> ([UInt8], looked: Int) {
         var text: [UInt8] = []
         var looked = 0
         for hierarchy in tree.hierarchies where !hierarchy.isUnified {
@@ -167,17 +194,13 @@ package struct HostCollection {
             text += Array("\(name) release_agent=\(EscapedName.escape(agent.bytes.prefix { $0 != 0x0a }))\n".utf8)
             tree.walk(hierarchy) { path in
                 looked += 1
-                guard looked <= 20_000 else { return }
+                guard looked <= limit else { return }
                 let flag = ReadOutcome(reading: "\(hierarchy.mountPoint)\(path)/notify_on_release", limit: 16)
                 if flag.bytes.first == UInt8(ascii: "1") {
                     text += Array("\(name) notify_on_release=1 \(EscapedName.escape(path.utf8))\n".utf8)
                 }
             }
         }
-        let isCut = looked > 20_000
-        try writer.add(
-            Artifact("host/release-agents.txt", source: "/sys/fs/cgroup", kind: .host), text,
-            status: isCut ? .truncated : .ok, reason: isCut ? "\(looked) cgroups: 20,000 were looked at" : nil,
-            started: started)
+        return (text, looked)
     }
 }

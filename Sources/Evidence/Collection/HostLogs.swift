@@ -29,23 +29,26 @@ package struct HostLogs {
 
     private func collect(_ path: String, _ total: inout UInt64) throws(EvidenceError) {
         let prefix = Artifact("host\(path)", source: root + path, kind: .log)
-        let directory: OwnedDescriptor
+        let shared: SharedDescriptor
+        let (full, root) = (root + path, root)
         do throws(SystemError) {
-            directory = try OwnedDescriptor(hostPath: root + path)
+            shared = try writer.reader.answer("opening") { () throws(SystemError) in
+                SharedDescriptor(try HostPath.open(full, root: root))
+            }
         } catch {
             let isMissing = error.errno == .noSuchFileOrDirectory
             try writer.leaveOut(
-                prefix, isMissing ? .skipped : ArtifactStatus(of: error), isMissing ? "there is none" : "\(error)")
+                prefix, isMissing ? .skipped : ArtifactStatus(of: error), isMissing ? "there is none" : error.reason)
             return
         }
-        var walk = LayerWalk()
+        var walk = LayerWalk(writer.reader)
         walk.limits.entries = LogFiles.limit
         // /var/log/audit is often a file system of its own.
         walk.mounts = Set(
             mounts.filter { $0.mountPoint.hasPrefix(root + path + "/") && Self.local.contains($0.filesystemType) }
                 .map { Array($0.mountPoint.utf8.dropFirst(root.utf8.count + path.utf8.count + 1)) })
         let list = LogFiles(writer, prefix: prefix)
-        try walk.run(directory, list)
+        try walk.run(shared.descriptor, list)
         for file in list.newestFirst {
             let artifact = list.artifact(file.path)
             guard total < Self.totalLimit else {
@@ -53,22 +56,27 @@ package struct HostLogs {
                 continue
             }
             total += min(file.size, Self.fileTail)
-            let opened: OpenedObject
+            let object: SharedDescriptor
+            let status: ObjectStatus
             do throws(SystemError) {
-                opened = try OpenedObject(try OwnedDescriptor(object: file.path, below: directory, .acrossMounts))
+                (object, status) = try writer.reader.answer("opening") { () throws(SystemError) in
+                    let object = try OwnedDescriptor(object: file.path, below: shared.descriptor, .acrossMounts)
+                    let status = try ObjectStatus(of: object)
+                    return (SharedDescriptor(object), status)
+                }
             } catch {
-                try writer.leaveOut(artifact, ArtifactStatus(of: error), ArtifactWriter.reason(error))
+                try writer.leaveOut(artifact, ArtifactStatus(of: error), error.reason)
                 continue
             }
             try writer.object(
-                artifact, name: artifact.source, status: opened.status, opened.descriptor, tail: Self.fileTail)
+                artifact, name: artifact.source, status: status, object.descriptor, tail: Self.fileTail)
         }
     }
 }
 
 /// Lists the log files; what is no regular file or directory is stored at once, as a header.
 final class LogFiles: LayerVisitor {
-    struct File {
+    struct File: Sendable {
         var path: [UInt8]
         var size: UInt64
         var modified: UInt64

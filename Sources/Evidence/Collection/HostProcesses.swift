@@ -55,9 +55,9 @@ package struct HostProcesses {
         optional((try? readLink(proc.path(pid, "exe"))).map { EscapedName.escape($0.utf8) }, &text)
         // Waits for the process's mmap lock: on a thread that may hang.
         let path = proc.path(pid, "cmdline")
-        let command = writer.reader.run(timeout: 500_000_000) { ReadOutcome(reading: path, limit: 4096) }
+        let command = writer.outcome(timeout: 500_000_000, "reading") { ReadOutcome(reading: path, limit: 4096) }
         text.raw(",\"cmdline\":")
-        if let command, command.error == nil {
+        if command.error == nil {
             let words = command.bytes.split(separator: 0, omittingEmptySubsequences: false)
                 .dropLast(command.bytes.last == 0 ? 1 : 0)
             text.list("[", words, "]") { text, word in text.string(EscapedName.escape(word)) }

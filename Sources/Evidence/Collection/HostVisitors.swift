@@ -31,8 +31,7 @@ final class HostFiles: LayerVisitor {
         }
         let started = realtimeNanoseconds()
         let limit = 64 << 10
-        var outcome = ReadOutcome()
-        if let file = try? object.reopened() { outcome = ReadOutcome(reading: file, limit: limit) }
+        let outcome = writer.read(object, limit: limit)
         try writer.add(artifact(path), outcome: outcome, limit: limit, started: started)
         return false
     }

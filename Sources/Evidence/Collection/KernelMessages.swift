@@ -15,11 +15,7 @@ package struct KernelMessages {
         let artifact = Artifact("host/kmsg", source: path, kind: .host)
         let started = realtimeNanoseconds()
         let limit = Self.limit
-        let outcome = writer.reader.run(timeout: 5_000_000_000) { Self.read(path, limit: limit) }
-        guard let outcome else {
-            try writer.leaveOut(artifact, .timeout, "reading took longer than 5 s")
-            return
-        }
+        let outcome = writer.outcome(timeout: 5_000_000_000, "reading") { Self.read(path, limit: limit) }
         try writer.add(artifact, outcome: outcome, limit: limit, started: started)
     }
 

@@ -34,9 +34,13 @@ package struct LayerArtifacts {
         let artifact = Artifact("container/upper", source: path, kind: .layer)
         let opened: OpenedObject
         do throws(SystemError) {
-            opened = try OpenedObject(try OwnedDescriptor(hostPath: path))
+            let isLayer = start == nil
+            let shared = try writer.reader.answer("opening") { () throws(SystemError) in
+                SharedDescriptor(isLayer ? try EngineStorage.open(path) : try OwnedDescriptor(hostPath: path))
+            }
+            opened = try OpenedObject(try shared.duplicate())
         } catch {
-            try writer.leaveOut(artifact, ArtifactStatus(of: error), "\(why): \(error)")
+            try writer.leaveOut(artifact, ArtifactStatus(of: error), "\(why): \(error.reason)")
             return
         }
         guard opened.status.isDirectory, opened.status.file != (try? FileStatus.of("/"))?.file else {
@@ -52,7 +56,7 @@ package struct LayerArtifacts {
         let visitor = LayerFiles(
             writer, prefix: artifact, changes: changes, since: start,
             root: start == nil ? nil : (try? SharedDescriptor(duplicating: opened.descriptor)))
-        try LayerWalk().run(opened.descriptor, visitor)
+        try LayerWalk(writer.reader).run(opened.descriptor, visitor)
         try changes.finish()
     }
 }
@@ -68,7 +72,7 @@ package final class LayerFiles: LayerVisitor {
     private let root: SharedDescriptor?
     private var way: [(path: [UInt8], isStored: Bool)] = []
 
-    init(
+    package init(
         _ writer: ArtifactWriter, prefix: Artifact, changes: LayerChanges? = nil, since: UInt64? = nil,
         root: SharedDescriptor? = nil
     ) {
@@ -82,11 +86,7 @@ package final class LayerFiles: LayerVisitor {
     package var stopReason: String? { writer.archive.stopReason }
 
     package func artifact(_ path: [UInt8]) -> Artifact {
-        var artifact = prefix
-        guard !path.isEmpty else { return artifact }
-        artifact.member += [UInt8(ascii: "/")] + path
-        artifact.source += [UInt8(ascii: "/")] + path
-        return artifact
+        prefix.below(path)
     }
 
     package func visit(
@@ -120,7 +120,10 @@ package final class LayerFiles: LayerVisitor {
             let path = way[index].path
             guard let object = try? OwnedDescriptor(object: path, below: root.descriptor, .contained),
                 let status = try? ObjectStatus(of: object), status.isDirectory
-            else { continue }
+            else {
+                try fail(path, .changed, "the directory was moved while it was read")
+                continue
+            }
             try writer.object(artifact(path), name: path, status: status, object)
         }
     }

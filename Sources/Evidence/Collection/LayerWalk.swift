@@ -19,10 +19,11 @@ package protocol LayerVisitor: AnyObject {
 }
 
 /// Walks a directory tree that a container may change meanwhile: never through a symbolic link, never out of the tree,
-/// never into another mount, without recursion, with at most five descriptors at a time however deep the tree is.
+/// never into another mount, without recursion, with few descriptors at a time however deep the tree is.
 ///
-/// Every object is opened by one name below its directory's descriptor (openat2). The way back is `..`, checked against
-/// the identity that the directory had; a directory that was moved away meanwhile is looked up again from the root.
+/// Every object is opened by one name below its directory's descriptor (openat2), by jobs that are given up when they hang.
+/// The way back is `..`, checked against the identity that the directory had; a directory that was moved away meanwhile is
+/// looked up again from the root.
 package struct LayerWalk {
     package struct Limits: Sendable {
         /// Objects visited.
@@ -37,7 +38,9 @@ package struct LayerWalk {
     package var limits = Limits()
     /// Mount points below the root, as relative paths, that are entered all the same: of the host's local file systems.
     package var mounts: Set<[UInt8]> = []
-    package init() {}
+    private let reader: TimedReader
+
+    package init(_ reader: TimedReader) { self.reader = reader }
 
     /// One directory on the way down.
     private struct Frame {
@@ -50,42 +53,53 @@ package struct LayerWalk {
 
     /// - Throws: only what `visitor` throws.
     package func run(_ root: borrowing OwnedDescriptor, _ visitor: some LayerVisitor) throws(EvidenceError) {
-        var state = State(limits: limits, mounts: mounts)
-        try state.run(root, visitor)
+        let shared: SharedDescriptor
+        do throws(SystemError) {
+            shared = try SharedDescriptor(duplicating: root)
+        } catch {
+            try visitor.fail([], ArtifactStatus(of: error), "the directory cannot be opened: \(error)")
+            return
+        }
+        var state = State(limits: limits, mounts: mounts, reader: reader, root: shared)
+        try state.run(visitor)
     }
 
     private struct State {
         let limits: Limits
         let mounts: Set<[UInt8]>
+        let reader: TimedReader
+        let root: SharedDescriptor
         var frames: [Frame] = []
         var path: [UInt8] = []
         var entries = 0
         var waitingBytes = 0
         var isOver = false
-        var buffer = [UInt8](repeating: 0, count: 32 * 1024)
 
-        init(limits: Limits, mounts: Set<[UInt8]>) {
+        init(limits: Limits, mounts: Set<[UInt8]>, reader: TimedReader, root: SharedDescriptor) {
             self.limits = limits
             self.mounts = mounts
+            self.reader = reader
+            self.root = root
         }
 
-        mutating func run(_ root: borrowing OwnedDescriptor, _ visitor: some LayerVisitor) throws(EvidenceError) {
-            var current: OpenedObject
+        mutating func run(_ visitor: some LayerVisitor) throws(EvidenceError) {
+            let opened: DirectoryReading.Opened
             do throws(SystemError) {
-                current = try OpenedObject(
-                    try OwnedDescriptor(directory: [UInt8(ascii: ".")], below: root, .contained))
+                opened = try DirectoryReading.open([UInt8(ascii: ".")], below: root, .contained, reader)
             } catch {
-                try visitor.fail([], ArtifactStatus(of: error), "the directory cannot be opened: \(error)")
+                let reason = "the directory cannot be opened: \(error.reason)"
+                try visitor.fail([], ArtifactStatus(of: error), reason)
                 return
             }
-            frames = [Frame(file: current.status.file, pathLength: 0)]
+            var current = opened.directory
+            frames = [Frame(file: opened.status.file, pathLength: 0)]
             visitor.enter([], current.descriptor)
-            try list(current.descriptor, visitor)
+            try list(current, visitor)
             while !frames.isEmpty, !isOver {
                 if let name = nextWaiting() {
-                    guard let child = try descend(name, from: current.descriptor, visitor) else { continue }
+                    guard let child = try descend(name, from: current, visitor) else { continue }
                     current = child
-                    try list(current.descriptor, visitor)
+                    try list(current, visitor)
                 } else {
                     frames.removeLast()
                     visitor.leave()
@@ -93,8 +107,7 @@ package struct LayerWalk {
                     path.removeLast(path.count - parent.pathLength)
                     // Nothing is left to be done on the way up: no need to stand in every directory again.
                     if waitingBytes == 0 { continue }
-                    guard let back = try climb(from: current.descriptor, root, visitor) else { continue }
-                    current = back
+                    current = try climb(from: current, visitor)
                 }
             }
             while frames.popLast() != nil { visitor.leave() }
@@ -118,36 +131,34 @@ package struct LayerWalk {
         }
 
         private mutating func descend(
-            _ name: [UInt8], from current: borrowing OwnedDescriptor, _ visitor: some LayerVisitor
-        ) throws(EvidenceError) -> OpenedObject? {
+            _ name: [UInt8], from current: SharedDescriptor, _ visitor: some LayerVisitor
+        ) throws(EvidenceError) -> SharedDescriptor? {
             let below = joined(name)
-            let child: OpenedObject
+            let child: DirectoryReading.Opened
             do throws(SystemError) {
-                child = try OpenedObject(try OwnedDescriptor(directory: name, below: current, walk(to: below)))
+                child = try DirectoryReading.open(name, below: current, walk(to: below), reader)
             } catch {
-                try visitor.fail(below, ArtifactStatus(of: error), "the directory was not entered: \(error)")
+                let reason = "the directory was not entered: \(error.reason)"
+                try visitor.fail(below, ArtifactStatus(of: error), reason)
                 return nil
             }
             path = below
             frames.append(Frame(file: child.status.file, pathLength: path.count))
-            visitor.enter(path, child.descriptor)
-            return child
+            visitor.enter(path, child.directory.descriptor)
+            return child.directory
         }
 
-        /// The parent of `current`, for which a frame exists; nil when nothing can be opened any more.
+        /// The parent of `current`, for which a frame exists, O_PATH: its entries have been read. The root when it cannot be
+        /// found any more.
         private mutating func climb(
-            from current: borrowing OwnedDescriptor, _ root: borrowing OwnedDescriptor, _ visitor: some LayerVisitor
-        ) throws(EvidenceError) -> OpenedObject? {
-            guard let wanted = frames.last?.file else { return nil }
-            // O_PATH first: what `..` is now may be a directory that the container chose.
-            if let parent = try? OwnedDescriptor(
-                opening: "..", below: current, flags: CInt(NA_O_PATH | NA_O_DIRECTORY)),
-                (try? ObjectStatus(of: parent).file) == wanted, let opened = Self.opened(parent),
-                opened.status.file == wanted
-            {
-                return opened
-            }
-            if let opened = reopen(root), opened.status.file == wanted { return opened }
+            from current: SharedDescriptor, _ visitor: some LayerVisitor
+        ) throws(EvidenceError) -> SharedDescriptor {
+            guard let wanted = frames.last?.file else { return root }
+            // What `..` is now may be a directory that the container chose.
+            let up = try? OwnedDescriptor(
+                opening: "..", below: current.descriptor, flags: CInt(NA_O_PATH | NA_O_DIRECTORY))
+            if let up, (try? ObjectStatus(of: up).file) == wanted { return SharedDescriptor(up) }
+            if let again = reopen(), (try? ObjectStatus(of: again.descriptor).file) == wanted { return again }
             let last = frames.count - 1
             if !frames[last].waiting.isEmpty {
                 try visitor.fail(
@@ -156,54 +167,54 @@ package struct LayerWalk {
                 frames[last].waiting = []
             }
             // Nothing waits in this frame: from here the next climb looks for its parent.
-            return Self.opened(root)
-        }
-
-        /// The directory itself, for its entries.
-        private static func opened(_ directory: borrowing OwnedDescriptor) -> OpenedObject? {
-            guard let opened = try? OwnedDescriptor(directory: [UInt8(ascii: ".")], below: directory, .contained) else {
-                return nil
-            }
-            return try? OpenedObject(opened)
+            return root
         }
 
         /// The innermost directory from the root, component by component: a path may be longer than PATH_MAX.
-        private func reopen(_ root: borrowing OwnedDescriptor) -> OpenedObject? {
-            guard var at = Self.opened(root) else { return nil }
-            var done: [UInt8] = []
-            for component in path.split(separator: UInt8(ascii: "/")) {
-                done = done.isEmpty ? Array(component) : done + [UInt8(ascii: "/")] + component
-                guard
-                    let next = try? OwnedDescriptor(directory: Array(component), below: at.descriptor, walk(to: done)),
-                    let opened = try? OpenedObject(next)
-                else { return nil }
-                at = opened
-            }
-            return at
+        private func reopen() -> SharedDescriptor? {
+            let steps = path.split(separator: UInt8(ascii: "/")).map(Array.init)
+            let (root, mounts) = (root, mounts)
+            return reader.run(timeout: DirectoryReading.timeout) { () -> SharedDescriptor? in
+                var at = root
+                var done: [UInt8] = []
+                for step in steps {
+                    done += done.isEmpty ? step : [UInt8(ascii: "/")] + step
+                    let walk: OwnedDescriptor.Walk = mounts.contains(done) ? .acrossMounts : .contained
+                    guard let next = try? OwnedDescriptor(object: step, below: at.descriptor, walk) else { return nil }
+                    at = SharedDescriptor(next)
+                }
+                return at
+            } ?? nil
         }
 
         /// Visits every entry of the innermost directory and notes its subdirectories.
         private mutating func list(
-            _ directory: borrowing OwnedDescriptor, _ visitor: some LayerVisitor
+            _ directory: SharedDescriptor, _ visitor: some LayerVisitor
         ) throws(EvidenceError) {
             while !isOver {
-                let filled = unsafe na_directory_read(directory.rawValue, &buffer, buffer.count)
-                guard filled > 0 else {
-                    if filled < 0 {
-                        let error = SystemError("getdents64", errno: .init(rawValue: CInt(-filled)))
-                        try visitor.fail(path, ArtifactStatus(of: error), "its entries cannot be read: \(error)")
-                    }
+                let names: [[UInt8]]
+                do throws(SystemError) {
+                    names = try DirectoryReading.names(directory, reader)
+                } catch {
+                    let reason = "its entries cannot be read: \(error.reason)"
+                    try visitor.fail(path, ArtifactStatus(of: error), reason)
                     return
                 }
-                for name in DirectoryRecords.names(in: buffer, filled) {
-                    try visit(name, in: directory, visitor)
-                    if isOver { return }
+                guard !names.isEmpty else { return }
+                let all = names.map { name in (name: name, walk: walk(to: joined(name))) }
+                for start in stride(from: 0, to: all.count, by: EntryBatch.size) {
+                    let part = all[start..<min(start + EntryBatch.size, all.count)]
+                    let batch = EntryBatch.open(part, below: directory, reader)
+                    for (entry, (name, _)) in zip(batch, part) {
+                        try visit(name, entry, visitor)
+                        if isOver { return }
+                    }
                 }
             }
         }
 
         private mutating func visit(
-            _ name: [UInt8], in directory: borrowing OwnedDescriptor, _ visitor: some LayerVisitor
+            _ name: [UInt8], _ entry: EntryBatch.Entry, _ visitor: some LayerVisitor
         ) throws(EvidenceError) {
             let full = joined(name)
             entries += 1
@@ -218,17 +229,16 @@ package struct LayerWalk {
                 try visitor.fail(path, .truncated, "an entry's path is longer than \(limits.pathBytes) bytes: left out")
                 return
             }
-            let opened: OpenedObject
-            do throws(SystemError) {
-                opened = try OpenedObject(try OwnedDescriptor(object: name, below: directory, walk(to: full)))
-            } catch {
+            switch entry {
+            case .failed(let error):
                 let isMount = error.errno == .improperLink
                 try visitor.fail(
                     full, isMount ? .skipped : ArtifactStatus(of: error),
-                    isMount ? "another file system is mounted there" : "\(error)")
+                    isMount ? "another file system is mounted there" : error.reason)
                 return
+            case .opened(let object, let status):
+                guard try visitor.visit(full, status, object.descriptor), status.isDirectory else { return }
             }
-            guard try visitor.visit(full, opened.status, opened.descriptor), opened.status.isDirectory else { return }
             guard waitingBytes + name.count + 1 <= limits.waitingBytes else {
                 try visitor.fail(full, .truncated, "too many directories wait to be entered: left out")
                 return

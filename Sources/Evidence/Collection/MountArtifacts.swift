@@ -89,44 +89,26 @@ package struct MountArtifacts {
         let artifact = Artifact(member, source: root + mount.mountPoint, kind: .layer)
         // On a thread that may hang: the way to the mount point may lead through a FUSE file system of the container's.
         let name = Array(mount.mountPoint.utf8)
-        let opened = writer.reader.run(timeout: 2_000_000_000) { () -> (CInt, SystemError?) in
-            do throws(SystemError) {
-                let root = try OwnedDescriptor(opening: root, flags: CInt(NA_O_PATH | NA_O_DIRECTORY))
-                let object = try OwnedDescriptor(object: name, below: root, .inRoot)
-                return (object.released(), nil)
-            } catch {
-                return (-1, error)
-            }
-        }
-        guard let opened else {
-            try writer.leaveOut(artifact, .timeout, "opening took longer than 2 s")
-            return
-        }
-        if let error = opened.1 {
-            try writer.leaveOut(artifact, ArtifactStatus(of: error), ArtifactWriter.reason(error))
-            return
-        }
-        let object = OwnedDescriptor(adopting: opened.0)
+        let object: SharedDescriptor
         let status: ObjectStatus
         let magic: Int64
         do throws(SystemError) {
-            status = try ObjectStatus(of: object)
-            magic = status.file.device == mount.device ? try object.filesystemMagic() : 0
+            (object, status, magic) = try writer.reader.answer("opening") { () throws(SystemError) in
+                let root = try OwnedDescriptor(opening: root, flags: CInt(NA_O_PATH | NA_O_DIRECTORY))
+                let object = try OwnedDescriptor(object: name, below: root, .inRoot)
+                let (status, magic) = (try ObjectStatus(of: object), try object.filesystemMagic())
+                return (SharedDescriptor(object), status, magic)
+            }
         } catch {
-            try writer.leaveOut(artifact, ArtifactStatus(of: error), ArtifactWriter.reason(error))
+            try writer.leaveOut(artifact, ArtifactStatus(of: error), error.reason)
             return
         }
         guard status.file.device == mount.device, magic == Self.tmpfs else {
             try writer.leaveOut(artifact, .skipped, "what lies there is not the tmpfs of the mount table")
             return
         }
-        try writer.object(artifact, name: name, status: status, object)
+        try writer.object(artifact, name: name, status: status, object.descriptor)
         guard status.isDirectory else { return }
-        try LayerWalk().run(object, LayerFiles(writer, prefix: artifact))
+        try LayerWalk(writer.reader).run(object.descriptor, LayerFiles(writer, prefix: artifact))
     }
-}
-
-extension OwnedDescriptor {
-    /// A duplicate that nobody owns yet; -1 when there is no descriptor left.
-    func released() -> CInt { na_duplicate(rawValue) }
 }

@@ -42,7 +42,7 @@ package struct NetworkArtifacts {
         let path = proc.path(pid, "ns/net")
         let artifact = Artifact("\(member)/sockets", source: "sock_diag in \(path)", kind: .network)
         let started = realtimeNanoseconds()
-        let outcome = writer.reader.run(timeout: 15_000_000_000) { () -> ReadOutcome in
+        let outcome = writer.outcome(timeout: 15_000_000_000, "asking the kernel") { () -> ReadOutcome in
             do throws(SystemError) {
                 // A magic link: O_RDONLY opens the namespace.
                 let namespace = try OwnedDescriptor(opening: path, flags: 0)
@@ -50,10 +50,6 @@ package struct NetworkArtifacts {
             } catch {
                 return ReadOutcome(error: error)
             }
-        }
-        guard let outcome else {
-            try writer.leaveOut(artifact, .timeout, "the kernel did not answer within 15 s")
-            return
         }
         try writer.add(artifact, outcome: outcome, limit: Self.limit, started: started)
     }

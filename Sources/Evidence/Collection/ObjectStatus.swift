@@ -72,4 +72,6 @@ package struct OpenedObject: ~Copyable {
         status = try ObjectStatus(of: descriptor)
         self.descriptor = descriptor
     }
+
+    consuming func taken() -> OwnedDescriptor { descriptor }
 }

@@ -9,6 +9,8 @@ package final class ProcessArtifacts {
     private let hashes: ExecutableHashes
     /// Whether a path, as a container's link names it, lies in the container's writable layer.
     private let isWritten: ([UInt8]) -> Bool
+    /// For processes of which nothing hangs, when `writer.reader` refuses.
+    private let spare = TimedReader()
     /// Files that have been stored whole, by the member that has them.
     private var stored: [FileID: String] = [:]
 
@@ -23,8 +25,9 @@ package final class ProcessArtifacts {
         hashes = ExecutableHashes(reader: writer.reader)
     }
 
-    package func collect(_ pids: [Int32]) throws(EvidenceError) {
-        for pid in pids.prefix(Self.limit) { try collect(pid) }
+    /// - Parameter visitors: those of them that are the host's, see `ProcessOrigin`: told, without their content.
+    package func collect(_ pids: [Int32], visitors: Set<Int32> = []) throws(EvidenceError) {
+        for pid in pids.prefix(Self.limit) { try collect(pid, visitors.contains(pid) ? .identity : .whole) }
         guard pids.count > Self.limit else { return }
         try writer.leaveOut(
             artifact("container/processes", "/proc"), .truncated,
@@ -35,22 +38,31 @@ package final class ProcessArtifacts {
         Artifact(member, source: source, kind: .process)
     }
 
-    private func collect(_ pid: Int32) throws(EvidenceError) {
+    private func collect(_ pid: Int32, _ scope: ProcessReading.Scope) throws(EvidenceError) {
         let source = "\(proc.root)/\(pid)"
         let member = "container/processes/\(pid)"
-        let (result, isWhole) = ProcessReading.read(source, writer.reader, timeout: Self.timeout)
+        var (result, ending) = ProcessReading.read(source, scope, writer.reader, timeout: Self.timeout)
+        var refusal: String?
+        if case .refused(let hanging) = ending, scope == .whole {
+            // Those that hang do so in what waits for the mmap lock: the rest can be had.
+            refusal = "not tried: \(hanging) processes hang already"
+            (result, ending) = ProcessReading.read(source, .withoutMemory, spare, timeout: Self.timeout)
+        }
         if let error = result.error {
             try writer.leaveOut(artifact(member, source), ArtifactStatus(of: error), "the process was gone: \(error)")
             return
         }
+        if scope == .identity {
+            try writer.leaveOut(
+                artifact(member, source), .skipped,
+                "a process of the host's that was moved into the container's cgroup: what it holds is left out")
+        }
         for piece in result.pieces { try add(piece, member, source) }
-        if !isWhole {
-            let done = Set(result.pieces.map(\.name))
-            for name in ProcessReading.names where !done.contains(name) {
-                let reason =
-                    name == result.current ? "reading took longer than 2 s" : "left out: \(result.current) hung"
-                try writer.leaveOut(artifact("\(member)/\(name)", "\(source)/\(name)"), .timeout, reason)
-            }
+        let done = Set(result.pieces.map(\.name))
+        for name in scope.names where !done.contains(name) {
+            try writer.leaveOut(
+                artifact("\(member)/\(name)", "\(source)/\(name)"), .timeout,
+                refusal ?? Self.reason(name, result.current, ending))
         }
         for file in result.files {
             let object = OwnedDescriptor(adopting: file.descriptor)
@@ -64,6 +76,19 @@ package final class ProcessArtifacts {
             try writer.leaveOut(
                 artifact("\(member)/deleted", "\(source)/fd"), .truncated,
                 "\(result.notes.count) more deleted files are open: descriptors \(result.notes.joined(separator: " "))")
+        }
+        if !result.unopened.isEmpty {
+            try writer.leaveOut(
+                artifact("\(member)/deleted", "\(source)/fd"), .denied,
+                "descriptors that could not be opened: \(result.unopened.joined(separator: " "))")
+        }
+    }
+
+    private static func reason(_ name: String, _ current: String, _ ending: ProcessReading.Ending) -> String {
+        switch ending {
+        case .timedOut(let nanoseconds) where name == current: SystemError.hung("reading", after: nanoseconds).reason
+        case .refused(let hanging): SystemError.refused(hanging: hanging).reason
+        default: "left out: \(current) hung"
         }
     }
 

@@ -37,6 +37,8 @@ package final class ProcessReading: Sendable {
         package var current = ""
         /// Descriptors of deleted files beyond those that are held.
         package var notes: [String] = []
+        /// Descriptors of deleted files that could not be opened.
+        package var unopened: [String] = []
         /// The text of the link `root`.
         package var root: [UInt8] = []
         fileprivate var isAbandoned = false
@@ -59,8 +61,26 @@ package final class ProcessReading: Sendable {
         File(name: "cmdline", limit: 1 << 20), File(name: "environ", limit: 1 << 20),
         File(name: "maps", limit: 8 << 20),
     ]
-    package static let names =
-        files.map(\.name) + ["ns", "links", "fd"] + memoryFiles.map(\.name)
+    /// What tells who a process is, and is none of its content.
+    private static let identity = [
+        File(name: "status"), File(name: "stat"), File(name: "cgroup"), File(name: "cmdline", limit: 1 << 20),
+    ]
+
+    package enum Scope: Sendable {
+        case whole
+        /// Without what waits for the mmap lock.
+        case withoutMemory
+        /// `status`, `stat`, `cgroup` and `cmdline`.
+        case identity
+
+        package var names: [String] {
+            switch self {
+            case .whole: Scope.withoutMemory.names + ProcessReading.memoryFiles.map(\.name)
+            case .withoutMemory: ProcessReading.files.map(\.name) + ["ns", "links", "fd"]
+            case .identity: ProcessReading.identity.map(\.name)
+            }
+        }
+    }
 
     /// Descriptors listed, and deleted files held open at a time.
     private static let descriptorLimit = 4096
@@ -68,20 +88,39 @@ package final class ProcessReading: Sendable {
 
     private let result = Mutex(Result())
     private let path: String
+    private let scope: Scope
 
-    private init(path: String) { self.path = path }
+    private init(path: String, scope: Scope) {
+        self.path = path
+        self.scope = scope
+    }
+
+    /// How the reading ended.
+    package enum Ending: Sendable {
+        case whole
+        /// `Result.current` took longer than so many nanoseconds.
+        case timedOut(UInt64)
+        case refused(hanging: Int)
+    }
 
     /// - Parameter path: `/proc/PID`
-    /// - Returns: what was read within `timeout` nanoseconds, and whether that is all. The caller closes the files.
-    package static func read(_ path: String, _ reader: TimedReader, timeout: UInt64) -> (Result, isWhole: Bool) {
-        let reading = ProcessReading(path: path)
-        let isWhole = reader.run(timeout: timeout) { reading.run() } != nil
+    /// - Returns: what was read within `timeout` nanoseconds. The caller closes the files.
+    package static func read(
+        _ path: String, _ scope: Scope, _ reader: TimedReader, timeout: UInt64
+    ) -> (Result, Ending) {
+        let reading = ProcessReading(path: path, scope: scope)
+        let ending: Ending =
+            switch reader.attempt(timeout: timeout, { reading.run() }) {
+            case .done: .whole
+            case .timedOut(let nanoseconds): .timedOut(nanoseconds)
+            case .refused(let hanging): .refused(hanging: hanging)
+            }
         let result = reading.result.withLock { result in
             result.isAbandoned = true
             defer { result.files = [] }
             return result
         }
-        return (result, isWhole)
+        return (result, ending)
     }
 
     private func begin(_ name: String) { result.withLock { $0.current = name } }
@@ -91,11 +130,15 @@ package final class ProcessReading: Sendable {
         do throws(SystemError) {
             let flags = CInt(NA_O_PATH | NA_O_DIRECTORY | NA_O_NOFOLLOW)
             let process = try OwnedDescriptor(opening: path, flags: flags)
+            guard scope != .identity else {
+                read(Self.identity, process)
+                return
+            }
             read(Self.files, process)
             namespaces(process)
             links(process)
             descriptors(process)
-            read(Self.memoryFiles, process)
+            if scope == .whole { read(Self.memoryFiles, process) }
         } catch {
             result.withLock { $0.error = error }
         }
@@ -186,7 +229,11 @@ package final class ProcessReading: Sendable {
     /// Opens the object behind a magic link, O_PATH: neither the file system nor a device notices.
     private func hold(_ link: String, _ name: String, _ target: [UInt8], _ process: borrowing OwnedDescriptor) {
         let descriptor = unsafe na_openat(process.rawValue, link, CInt(NA_O_PATH))
-        guard descriptor >= 0 else { return }
+        guard descriptor >= 0 else {
+            // ENOENT: it was closed meanwhile.
+            if descriptor != -ENOENT { result.withLock { $0.unopened.append(name) } }
+            return
+        }
         guard let status = try? ObjectStatus(descriptor: descriptor), status.isRegular,
             name == "exe" || status.links == 0
         else {

@@ -25,7 +25,15 @@ package struct RuntimeArtifacts {
     package func collectLogs(_ files: ContainerFiles) throws(EvidenceError) {
         for path in files.logs {
             let artifact = Artifact("container/logs\(path)", source: path, kind: .log)
-            try writer.hostFile(artifact, path: path, tail: Self.logTail)
+            guard let object = try writer.host(artifact, path) else { continue }
+            // A container that can write to /var/log can give a log of the host's the name of its own.
+            guard object.status.links <= 1 else {
+                try writer.leaveOut(
+                    artifact, .skipped, "it has \(object.status.links) names: it may be another file of the host's")
+                continue
+            }
+            try writer.object(
+                artifact, name: Array(path.utf8), status: object.status, object.descriptor, tail: Self.logTail)
         }
         if files.logs.isEmpty {
             try writer.leaveOut(
@@ -38,16 +46,12 @@ package struct RuntimeArtifacts {
         let member = "container/runtime\(path)"
         let started = realtimeNanoseconds()
         let limit = Self.fileLimit
-        let outcome = writer.reader.run(timeout: 2_000_000_000) { ReadOutcome(reading: path, limit: limit) }
+        let outcome = writer.read(path, limit: limit)
         let artifact = Artifact(member, source: path, kind: .configuration)
-        guard let outcome else {
-            try writer.leaveOut(artifact, .timeout, "reading took longer than 2 s")
-            return
-        }
         guard outcome.error == nil, !outcome.isTruncated else {
             try writer.leaveOut(
                 artifact, outcome.error.map { ArtifactStatus(of: $0) } ?? .skipped,
-                outcome.error.map(ArtifactWriter.reason) ?? "longer than \(limit) bytes")
+                outcome.error?.reason ?? "longer than \(limit) bytes")
             return
         }
         try add(outcome.bytes, member, path, started: started)

@@ -83,26 +83,3 @@ extension OwnedDescriptor {
         return Array(buffer.prefix(Int(count)))
     }
 }
-
-/// Files of the host whose directories an administrator may have put elsewhere by a symbolic link, and in which,
-/// further down, a container with a mount of `/var/log` can make links of its own.
-package enum HostPath {
-    private static let bases = [
-        "/var/lib/docker", "/var/lib/containers/storage", "/var/lib/containerd", "/var/lib/kubelet", "/var/log/pods",
-        "/var/log", "/run",
-    ]
-
-    /// The object itself, O_PATH. Links are followed on the way to a base, never below it.
-    package static func open(_ path: String) throws(SystemError) -> OwnedDescriptor {
-        do throws(SystemError) {
-            return try OwnedDescriptor(hostObject: path)
-        } catch {
-            guard error.errno == .tooManySymbolicLinkLevels,
-                let base = bases.first(where: { path.hasPrefix($0 + "/") })
-            else { throw error }
-            let directory = try OwnedDescriptor(hostPath: base)
-            let rest = Array(path.utf8.dropFirst(base.utf8.count + 1))
-            return try OwnedDescriptor(object: rest, below: directory, .acrossMounts)
-        }
-    }
-}

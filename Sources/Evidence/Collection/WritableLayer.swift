@@ -16,11 +16,12 @@ package enum WritableLayer: Sendable, Equatable {
 
     /// - Parameters:
     ///   - rootfs: `root.path` of the OCI configuration, which the host's root wrote.
-    ///   - hostMounts: the host's mount table.
+    ///   - bundle: the directory of that configuration.
+    ///   - hostMounts: the host's mount table. A container whose mounts propagate to the host has rows of its own in it.
     ///   - containerMounts: the container's, used only where the engine's storage directory bounds what it can say.
     ///   - root: put before the storage directories; a test's tree, else empty.
     package static func find(
-        rootfs: String?, hostMounts: [MountInfo], containerMounts: [MountInfo], root: String = ""
+        rootfs: String?, bundle: String? = nil, hostMounts: [MountInfo], containerMounts: [MountInfo], root: String = ""
     ) -> WritableLayer {
         guard let rootfs, rootfs.hasPrefix("/") else {
             return .untrusted("no configuration of the runtime names the root file system")
@@ -31,11 +32,13 @@ package enum WritableLayer: Sendable, Equatable {
         }
         let path = "/" + parts.filter { $0 != "." }.joined(separator: "/")
         let mounts = hostMounts.filter { $0.mountPoint == path }
-        if let mount = mounts.last { return onMount(mount, all: mounts, path) }
+        if let mount = mounts.last { return onMount(mount, all: mounts, path, bundle, hostMounts) }
         return inStorage(path, containerMounts, root: root)
     }
 
-    private static func onMount(_ mount: MountInfo, all mounts: [MountInfo], _ path: String) -> WritableLayer {
+    private static func onMount(
+        _ mount: MountInfo, all mounts: [MountInfo], _ path: String, _ bundle: String?, _ hostMounts: [MountInfo]
+    ) -> WritableLayer {
         // Propagation repeats one mount; two different ones on a point mean that somebody covered the engine's.
         guard mounts.allSatisfy({ $0.device == mount.device && $0.superOptions == mount.superOptions }) else {
             return .untrusted("\(path) is mounted more than once in the host's mount table")
@@ -44,12 +47,23 @@ package enum WritableLayer: Sendable, Equatable {
             if mount.filesystemType == "fuse.fuse-overlayfs" {
                 return .untrusted("\(path) is a FUSE overlay, whose upper directory the kernel does not know")
             }
+            // A file system that the host has elsewhere as well: a bind mount, of /etc for instance.
+            if let other = hostMounts.first(where: { $0.device == mount.device && $0.mountPoint != path }),
+                !EngineStorage.isSnapshot(mountRoot: mount.root)
+            {
+                return .untrusted(
+                    "\(path) is \(mount.root) of the file system that the host has at \(other.mountPoint)")
+            }
             return .directory(path, why: "\(path) is a mount of type \(mount.filesystemType)")
         }
         guard mount.root == "/" else { return .untrusted("\(path) is a part of an overlay") }
         let options = OverlayOptions(mount.superOptions)
         guard let upper = options.upper, upper.hasPrefix("/"), !upper.split(separator: "/").contains("..") else {
             return .untrusted("the overlay on \(path) has no upper directory: the container cannot write")
+        }
+        guard EngineStorage.holds(upper, rootfs: path, bundle: bundle) else {
+            return .untrusted(
+                "the overlay on \(path) has \(upper) for its upper directory, which is no engine's storage")
         }
         return .overlay(upper: upper, lowers: options.lowers, why: "the host's mount of \(path)")
     }
