@@ -15,7 +15,7 @@ package struct CgroupTree: Sendable, Equatable {
     package private(set) var hierarchies: [Hierarchy]
 
     /// Directories looked at in one walk of one hierarchy; a host with more has other troubles.
-    private static let walkLimit = 65_536
+    package var walkLimit = 65_536
     private static let depthLimit = 32
     /// Below one container's own cgroup, for the containers in it: levels (kind: systemd's, kubelet's and the pod's slices, a
     /// scope) and directories. A container can make any number, and must not hide the others by it.
@@ -92,13 +92,13 @@ package struct CgroupTree: Sendable, Equatable {
         for _ in 0...Self.depthLimit where !level.isEmpty {
             var next: [String] = []
             for path in level {
-                guard visited < Self.walkLimit else { return }
+                guard visited < walkLimit else { return }
                 visited += 1
                 if !path.isEmpty { visit(path) }
                 if isContainer(path) {
                     containers.append(path)
                 } else {
-                    next += children(of: path, in: hierarchy, limit: Self.walkLimit - next.count)
+                    next += children(of: path, in: hierarchy, limit: walkLimit - next.count)
                 }
             }
             level = next

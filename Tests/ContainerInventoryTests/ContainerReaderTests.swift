@@ -290,18 +290,14 @@ import Testing
         for other in others { try files.write("cg/docker/\(other)/cgroup.procs", "") }
         try files.write("cg/docker/\(others[3])/\(inner)/cgroup.procs", "")
         try files.write("cg/docker/\(idA)/cgroup.procs", "")
-        for outer in 0..<250 {
+        for outer in 0..<20 {
             let parent = "\(files.path)/cg/docker/\(idA)/x\(outer)"
             try #require(unsafe mkdir(parent, 0o755) == 0)
-            for number in 0..<264 { try #require(unsafe mkdir("\(parent)/\(number)", 0o755) == 0) }
-        }
-        defer {
-            for outer in 0..<250 {
-                for number in 0..<264 { unsafe rmdir("\(files.path)/cg/docker/\(idA)/x\(outer)/\(number)") }
-            }
+            for number in 0..<20 { try #require(unsafe mkdir("\(parent)/\(number)", 0o755) == 0) }
         }
         let row = "30 24 0:26 / /cg rw - cgroup2 cgroup2 rw"
-        let tree = CgroupTree(mounts: MountInfo.parse(Array(row.utf8)), root: files.path)
+        var tree = CgroupTree(mounts: MountInfo.parse(Array(row.utf8)), root: files.path)
+        tree.walkLimit = 200
         let found = tree.containers().map(\.id.rawValue)
         #expect(Set(others).isSubset(of: found))
         #expect(found.contains(idA))

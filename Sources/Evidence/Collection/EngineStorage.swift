@@ -51,12 +51,14 @@ package enum EngineStorage {
     }
 
     /// The layer's directory, O_PATH. An administrator may have put a storage elsewhere by a link; below it, and anywhere in
-    /// a path of another layout, none is followed.
+    /// a path of another layout, none is followed. podman mounts its `overlay` directory onto itself: the way there may cross
+    /// a mount, what is below may not.
     package static func open(_ upper: String) throws(SystemError) -> OwnedDescriptor {
         guard isLayer(upper) else { return try OwnedDescriptor(hostObject: upper) }
         let parts = upper.split(separator: "/")
-        let storage = try OwnedDescriptor(hostPath: "/" + parts.dropLast(tail).joined(separator: "/"))
-        let rest = Array(parts.suffix(tail).joined(separator: "/").utf8)
+        let parent = try OwnedDescriptor(hostPath: "/" + parts.dropLast(tail).joined(separator: "/"))
+        let storage = try OwnedDescriptor(object: Array(parts[parts.count - tail].utf8), below: parent, .acrossMounts)
+        let rest = Array(parts.suffix(tail - 1).joined(separator: "/").utf8)
         return try OwnedDescriptor(object: rest, below: storage, .contained)
     }
 

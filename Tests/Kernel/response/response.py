@@ -544,7 +544,7 @@ def paused(t):
         counter.must_go_on()
 
 
-@watched("nested", kernels=("uml", "vm"), engines=("podman", "runc"))
+@watched("nested", kernels=("vm",), engines=("podman",))
 def nested(t):
     """A cgroup of the container's own that is called like another engine's container: the act is told of that one, and what is
     done about it is done to the container around it."""
