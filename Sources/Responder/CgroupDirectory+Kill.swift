@@ -66,8 +66,13 @@ extension CgroupDirectory {
             throw error
         }
         try files.write("cgroup.kill", "1")
-        // What an earlier freeze asked for; if it cannot be withdrawn, who joins next stands still.
-        try withdraw()
+        // What an earlier freeze asked for; if it cannot be withdrawn, who joins next stands still. Nobody joins one that its
+        // runtime has removed already, as soon as it was empty.
+        do throws(SystemError) {
+            try withdraw()
+        } catch {
+            if !error.isGone { throw error }
+        }
         return true
     }
 
