@@ -107,8 +107,9 @@ struct ContainerTable: Sendable {
             remove(ended)
         }
         if isEvidence, discovery.cgroupPath.utf8.count > 1 { evidence[discovery.cgroupPath] = id }
-        let container = Container(
+        var container = Container(
             id: id, runtime: discovery.runtime, cgroupPath: discovery.cgroupPath, firstSeen: discovery.firstSeen)
+        container.outer = discovery.outer
         entries[id] = Entry(container: container, discovery: discovery, isSettled: isSettled, lastSeen: now)
         pending[id] = discovery
         discovered += 1
@@ -144,6 +145,7 @@ struct ContainerTable: Sendable {
         container.podNamespace = new.podNamespace ?? old.podNamespace
         container.initProcess = new.initProcess ?? old.initProcess
         container.cgroup = new.cgroup ?? old.cgroup
+        container.outer = new.outer ?? old.outer
         if new.command.isEmpty { container.command = old.command }
         container.pidNamespace = new.pidNamespace ?? old.pidNamespace
         container.mountNamespace = new.mountNamespace ?? old.mountNamespace

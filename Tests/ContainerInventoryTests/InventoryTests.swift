@@ -461,6 +461,8 @@ import Testing
         inventory.apply(.exec(pid: 33, facts: inside(33, cgroup: "/raw/docker-\(idB).scope", inner: 6)), now: start)
         #expect(inventory.attribute(event(33), now: start).container?.id.rawValue == idB)
         #expect(inventory.takeDiscoveries().first { $0.id.rawValue == idB }?.outer?.rawValue == "raw")
+        // Before it is described as well: what is done about its first act is done to the outer one.
+        #expect(inventory.container(try containerID(idB))?.outer?.rawValue == "raw")
     }
 
     /// A description can come before the runtime has written its state: it is asked for again, until the first process is

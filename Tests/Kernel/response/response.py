@@ -13,7 +13,7 @@ import time
 import demo
 import standstill
 from harness import ALL, BLOCK, ENVIRON, Failure, act, field, is_about, is_since, numbered, want
-from standstill import cgroups, first_process, is_frozen, levels, read, thaw
+from standstill import cgroups, first_process, is_frozen, read, thaw
 
 READ = ("offender", "r", "open", "/proc/1/environ", "RDONLY")
 
@@ -542,43 +542,6 @@ def paused(t):
         counter.must_stand(0.5)
         response.command(DONE, "release", container.name)
         counter.must_go_on()
-
-
-@watched("nested", kernels=("vm",), engines=("podman",))
-def nested(t):
-    """A cgroup of the container's own that is called like another engine's container: the act is told of that one, and what is
-    done about it is done to the container around it."""
-    with responding(t, "freeze") as response:
-        guilty, _, counter, others = pair(t)
-        top = list(levels(guilty))[-1][0]
-        inner = "ab" * 32
-        path = "%s/docker-%s.scope" % (top, inner)
-        back = cgroups(first_process(guilty))[0][0]
-        os.mkdir(path)
-        try:
-            with open(path + "/cgroup.procs", "w") as file:
-                file.write("%d" % first_process(guilty))
-            since = time.time_ns()
-            guilty.send(*READ)
-            told = response.told(FROZEN, guilty, since, patience=2, action="freeze", result="done")
-            counter.must_stand()
-            others.must_go_on()
-            if not any(field(a, "id") in (inner, inner[:12]) for a in t.alerts(since, rules=(ENVIRON,))):
-                raise Failure("the act is not told of the inner one: %s" % told["output"])
-            listed = t.nodeagent("inventory", "--output", "json").stdout
-            if '"parent" : "%s"' % guilty.id not in listed:
-                raise Failure("inventory lists no container with the parent %s: %s" % (guilty.id, listed[-600:]))
-            response.command(DONE, "release", guilty.name)
-            counter.must_go_on()
-            want(guilty.answer(), 0)
-        finally:
-            thaw(guilty)
-            with contextlib.suppress(OSError):
-                for pid in read(path + "/cgroup.procs").split():
-                    with open(back + "/cgroup.procs", "w") as file:
-                        file.write(pid)
-            with contextlib.suppress(OSError):
-                os.rmdir(path)
 
 
 # ---- how often ----
