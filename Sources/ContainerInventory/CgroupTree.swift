@@ -125,7 +125,7 @@ package struct CgroupTree: Sendable, Equatable {
         let directory = hierarchy.mountPoint + path
         guard limit > 0,
             let names = ContainerCgroup.classify(path) == nil
-                ? try? directoryEntries(directory) : CgroupReading.shared.names(in: directory)
+                ? try? directoryEntries(directory) : CgroupReading.names(in: directory)
         else { return [] }
         var children: [String] = []
         for name in names {
@@ -168,7 +168,7 @@ package struct CgroupTree: Sendable, Equatable {
         var visited = 0
         while let next = waiting.popLast(), pids.count < limit, visited < 1024 {
             visited += 1
-            guard let bytes = CgroupReading.shared.processes(in: hierarchy.mountPoint + next) else { continue }
+            guard let bytes = CgroupReading.processes(in: hierarchy.mountPoint + next) else { continue }
             let text = String(decoding: bytes, as: UTF8.self)
             pids += text.split(separator: "\n").compactMap { Int32($0) }
             waiting += children(of: next, in: hierarchy, limit: 1024)

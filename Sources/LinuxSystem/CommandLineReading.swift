@@ -1,5 +1,4 @@
 private import Glibc
-private import Synchronization
 private import SystemPackage
 
 /// Reads command lines with a time limit. `/proc/PID/cmdline` is the process's own memory: a page of it that lies on a FUSE
@@ -13,12 +12,8 @@ package enum CommandLineReading {
     static let ownMountNamespace = try? ProcFilesystem().namespaceByLink(getpid(), "mnt")
 
     /// Apart from each other: what containers do to one leaves the other its threads.
-    private static let ours = TimedReader()
-    private static let others = TimedReader()
-    private static let hanging = Mutex<Set<String>>([])
-
-    /// How many reads hang now.
-    package static var hangingCount: Int { hanging.withLock { $0.count } }
+    private static let ours = TimedCalls(patience: patience)
+    private static let others = TimedCalls(patience: patience)
 
     /// - Parameters:
     ///   - path: of the file.
@@ -26,36 +21,10 @@ package enum CommandLineReading {
     /// - Throws: `timedOut` after `patience`, and at once while an earlier read of that path hangs still or too many others
     ///   do.
     static func read(_ path: String, limit: Int, isOurs: Bool) throws(SystemError) -> [UInt8] {
-        guard !hanging.withLock({ $0.contains(path) }) else { throw SystemError("read", path, errno: .timedOut) }
-        let attempt = Attempt()
-        let result = (isOurs ? ours : others).run(timeout: patience) {
-            let result = Result { () throws(SystemError) in try readFile(path, limit: limit) }
-            attempt.end(path)
-            return result
+        let result = (isOurs ? ours : others).run(path) {
+            Result { () throws(SystemError) in try readFile(path, limit: limit) }
         }
-        guard let result else {
-            attempt.giveUp(path)
-            throw SystemError("read", path, errno: .timedOut)
-        }
+        guard let result else { throw SystemError("read", path, errno: .timedOut) }
         return try result.get()
-    }
-
-    /// One read, known to hang from the moment that nobody waits for it until it returns after all.
-    private final class Attempt: Sendable {
-        private let hasEnded = Mutex(false)
-
-        func end(_ path: String) {
-            hasEnded.withLock { hasEnded in
-                hasEnded = true
-                _ = hanging.withLock { $0.remove(path) }
-            }
-        }
-
-        func giveUp(_ path: String) {
-            hasEnded.withLock { hasEnded in
-                guard !hasEnded else { return }
-                _ = hanging.withLock { $0.insert(path) }
-            }
-        }
     }
 }

@@ -304,28 +304,6 @@ import Testing
         #expect(found.contains(idB))
     }
 
-    /// A directory that does not answer takes one thread, and is read again when it has.
-    @Test func whatDoesNotAnswerIsPassedOver() throws {
-        let reading = CgroupReading(reader: TimedReader(), patience: 50_000_000)
-        var ends: [CInt] = [-1, -1]
-        try #require(unsafe pipe(&ends) == 0)
-        let (readEnd, writeEnd) = (ends[0], ends[1])
-        let hang: @Sendable () -> Int = {
-            var byte: UInt8 = 0
-            return unsafe read(readEnd, &byte, 1)
-        }
-        for _ in 0..<40 { #expect(reading.run("/a", hang) == nil) }
-        #expect(reading.run("/b") { 7 } == 7)
-        close(writeEnd)
-        var answer: Int?
-        for _ in 0..<500 where answer == nil {
-            usleep(10_000)
-            answer = reading.run("/a") { 7 }
-        }
-        #expect(answer == 7)
-        close(readEnd)
-    }
-
     /// This machine, as it is.
     @Test func here() throws {
         let tree = CgroupTree(mounts: try ProcFilesystem().mounts(try #require(Int32(readLink("/proc/self")))))
