@@ -75,6 +75,7 @@ package struct ContainerReader: Sendable {
             firstSeen: discovery.firstSeen)
         var facts = PrivilegeFacts()
         facts.hostCapabilities = host.boundingCapabilities
+        facts.hostHasLabels = host.hasLabels
 
         let state = findState(discovery)
         let found = findConfiguration(discovery, state: state)
@@ -86,12 +87,12 @@ package struct ContainerReader: Sendable {
         }
         describeDocker(into: &container, &facts)
         if container.runtime == .podman { describePodman(found?.configuration, storage: found?.path, into: &container) }
-        if container.runtime == .containerd, container.image == nil, !Self.isCRI(found?.configuration) {
-            container.image = storedImage(container, bundle: found?.path ?? state?.bundle)
+        if container.runtime == .containerd {
+            describeContainerd(found?.configuration, bundle: found?.path ?? state?.bundle, into: &container)
         }
         if container.name == nil, let name = nameByDefault(container) { container.name = name }
-        describeKernelView(&container, &facts, configuration: found?.configuration)
-        (container.isPrivileged, container.privilegeReasons) = facts.verdict
+        describeKernelView(&container, &facts)
+        container.privileges = facts.judged
         container.cgroup = tree.isolationCgroup(of: container, proc: proc)
         return container
     }
@@ -136,7 +137,7 @@ package struct ContainerReader: Sendable {
     }
 
     /// The process that a state file names, when it is still that one.
-    private func living(_ pid: Int32?, startTime: UInt64?) -> ProcessKey? {
+    func living(_ pid: Int32?, startTime: UInt64?) -> ProcessKey? {
         guard let pid, pid > 0, let stat = try? proc.stat(pid), stat.state != "Z" else { return nil }
         guard startTime == nil || startTime == stat.startTime else { return nil }
         return ProcessKey(pid: pid, startTime: stat.startTime)
@@ -221,161 +222,16 @@ package struct ContainerReader: Sendable {
         case .containerd: describeCRI(annotations, into: &container)
         case .docker, .runc, .crun, .lxc, .nspawn, .unknown: break
         }
-        let linux = configuration.linux
-        for device in linux?.devices ?? [] where device.type == "b" || device.type == "c" {
-            guard let major = device.major.flatMap(UInt32.init(exactly:)),
-                let minor = device.minor.flatMap(UInt32.init(exactly:))
-            else { continue }
-            container.declaredDevices.insert(DeviceNumber(major: major, minor: minor))
+        for device in configuration.linux?.devices ?? [] where device.type == "b" || device.type == "c" {
+            if let number = device.number { container.declaredDevices.insert(number) }
         }
         container.command = configuration.process?.args ?? []
-        facts.hasMaskedPaths = !(linux?.maskedPaths ?? []).isEmpty || !(linux?.readonlyPaths ?? []).isEmpty
-        facts.boundingCapabilities = PrivilegeFacts.bits(configuration.process?.capabilities?.bounding ?? [])
-        facts.hasHostUserNamespace = !(linux?.namespaces ?? []).contains { $0.type == "user" }
-        let sysfs = configuration.mounts?.last { $0.destination == "/sys" }
-        facts.hasReadOnlySysfs = sysfs?.options?.contains("ro") ?? false
-    }
-
-    private func describePodmanRights(_ annotations: [String: String], into facts: inout PrivilegeFacts) {
-        guard let value = annotations["io.podman.annotations.privileged"] else { return }
-        facts.declared = value == "TRUE"
-        facts.declaredBy = "podman annotation privileged=\(facts.declared == true ? "TRUE" : "FALSE")"
-    }
-
-    private func describeCRI(_ annotations: [String: String], into container: inout Container) {
-        container.pod = annotations["io.kubernetes.cri.sandbox-name"]
-        container.podNamespace = annotations["io.kubernetes.cri.sandbox-namespace"]
-        container.isSandbox = annotations["io.kubernetes.cri.container-type"] == "sandbox"
-        container.image =
-            annotations["io.kubernetes.cri.image-name"] ?? annotations["io.kubernetes.cri.podsandbox.image-name"]
-        container.name = annotations["io.kubernetes.cri.container-name"]
-    }
-
-    private func describeCRIO(_ annotations: [String: String], into container: inout Container) {
-        container.pod = annotations["io.kubernetes.pod.name"] ?? annotations["io.kubernetes.cri-o.KubeName"]
-        container.podNamespace =
-            annotations["io.kubernetes.pod.namespace"] ?? annotations["io.kubernetes.cri-o.Namespace"]
-        container.isSandbox = annotations["io.kubernetes.cri-o.ContainerType"] == "sandbox"
-        container.name = annotations["io.kubernetes.container.name"] ?? annotations["io.kubernetes.cri-o.Name"]
-        container.image = annotations["io.kubernetes.cri-o.ImageName"] ?? annotations["io.kubernetes.cri-o.Image"]
-    }
-
-    // MARK: Engines
-
-    private func describeDocker(into container: inout Container, _ facts: inout PrivilegeFacts) {
-        let directory = "\(root)/var/lib/docker/containers/\(container.id.rawValue)"
-        guard let configuration = RuntimeFile.read("\(directory)/config.v2.json", as: DockerConfiguration.self) else {
-            return
-        }
-        container.runtime = .docker
-        if let name = configuration.name { container.name = name.hasPrefix("/") ? String(name.dropFirst()) : name }
-        container.image = configuration.config?.image
-        // cri-dockerd's labels.
-        let labels = configuration.config?.labels ?? [:]
-        container.pod = labels["io.kubernetes.pod.name"]
-        container.podNamespace = labels["io.kubernetes.pod.namespace"]
-        container.isSandbox = labels["io.kubernetes.docker.type"] == "podsandbox"
-        if container.initProcess == nil { container.initProcess = living(configuration.state?.pid, startTime: nil) }
-        let rights = RuntimeFile.read("\(directory)/hostconfig.json", as: DockerHostConfiguration.self)
-        if let privileged = rights?.privileged {
-            facts.declared = privileged
-            facts.declaredBy = "docker hostconfig Privileged=\(privileged)"
-        }
-    }
-
-    private func describePodman(
-        _ configuration: OCIConfiguration?, storage path: String?, into container: inout Container
-    ) {
-        // …/overlay-containers/ID/userdata/config.json
-        var storage = "/var/lib/containers/storage/overlay-containers"
-        if let path, let end = path.firstRange(of: "/overlay-containers/") {
-            storage = String(path[..<end.upperBound].dropLast())
-        }
-        let stored = RuntimeFile.read("\(root)\(storage)/containers.json", as: [StoredContainer].self) ?? []
-        if let own = stored.first(where: { $0.id == container.id.rawValue }) {
-            let metadata = own.metadata.flatMap { RuntimeFile.decode(Array($0.utf8), as: StoredMetadata.self) }
-            container.name = own.names?.first ?? metadata?.name
-            container.image = metadata?.imageName
-        }
-        if container.name == nil { container.name = conmonName(container) }
-        // A pod's containers name its infra container, whose host name is the pod's name (kube play).
-        var infra: OCIConfiguration?
-        if let sandbox = configuration?.annotations?["io.kubernetes.cri-o.SandboxID"],
-            let id = ContainerID(validating: sandbox), id != container.id
-        {
-            let file = "\(root)\(storage)/\(id.rawValue)/userdata/config.json"
-            infra = RuntimeFile.read(file, as: OCIConfiguration.self)
-        } else if let name = container.name, Self.isInfraName(name), let configuration {
-            infra = configuration
-            container.isSandbox = true
-        }
-        guard let infra else { return }
-        container.pod = infra.hostname
-        // podman has no namespaces: `kube play` drops the manifest's, and all its pods live in one.
-        container.podNamespace = "default"
-    }
-
-    /// `9a3d3b3a2a9d-infra`: the first half of the pod's id.
-    private static func isInfraName(_ name: String) -> Bool {
-        guard name.hasSuffix("-infra") else { return false }
-        let id = name.dropLast("-infra".utf8.count)
-        return id.utf8.count == 12 && id.allSatisfy(\.isHexDigit)
-    }
-
-    /// The `-n NAME` of the conmon that is the init's parent.
-    private func conmonName(_ container: Container) -> String? {
-        guard let pid = container.initProcess?.pid, let parent = try? proc.stat(pid).parentPID,
-            let words = try? proc.commandLine(parent), words.contains(container.id.rawValue),
-            let option = words.firstIndex(of: "-n"), option + 1 < words.count
-        else { return nil }
-        return words[option + 1]
-    }
-
-    private static func isCRI(_ configuration: OCIConfiguration?) -> Bool {
-        configuration?.annotations?.keys.contains { $0.hasPrefix("io.kubernetes.cri.") } ?? false
-    }
-
-    /// A containerd's state directory, and the root directory with its database.
-    private static let containerds = [
-        (state: "/run/containerd", root: "/var/lib/containerd"),
-        (state: "/run/k3s/containerd", root: "/var/lib/rancher/k3s/agent/containerd"),
-    ]
-
-    /// The image of a container that `ctr` made: only containerd's database has it, and before the task starts.
-    private func storedImage(_ container: Container, bundle: String?) -> String? {
-        let id = container.id.rawValue
-        var namespace: Substring
-        var roots = Self.containerds.map(\.root)
-        if let bundle, let marker = bundle.firstRange(of: "/io.containerd.runtime.v2.task/") {
-            // STATE/io.containerd.runtime.v2.task/NAMESPACE/ID
-            let parts = bundle[marker.upperBound...].split(separator: "/", omittingEmptySubsequences: false)
-            guard parts.count >= 2, parts[1] == id else { return nil }
-            namespace = parts[0]
-            // Two containerds may have containers of one name.
-            let state = bundle[..<marker.lowerBound]
-            if let own = Self.containerds.first(where: { $0.state == state }) { roots = [own.root] }
-        } else {
-            // ctr's cgroup: /NAMESPACE/ID
-            let parts = container.cgroupPath.split(separator: "/")
-            guard parts.count == 2, parts[1] == id else { return nil }
-            namespace = parts[0]
-        }
-        for directory in roots {
-            let path = "\(root)\(directory)/io.containerd.metadata.v1.bolt/meta.db"
-            guard let database = try? BoltDatabase(path: path),
-                let image = database.value(["v1", String(namespace), "containers", id, "image"])
-            else { continue }
-            // Empty for `ctr container create --rootfs`.
-            return image.isEmpty ? nil : String(validating: image, as: UTF8.self)
-        }
-        return nil
+        declare(configuration, into: &facts)
     }
 
     // MARK: The kernel's view
 
-    private func describeKernelView(
-        _ container: inout Container, _ facts: inout PrivilegeFacts, configuration: OCIConfiguration?
-    ) {
+    private func describeKernelView(_ container: inout Container, _ facts: inout PrivilegeFacts) {
         guard let pid = container.initProcess?.pid else { return }
         container.pidNamespace = try? proc.namespaceByLink(pid, "pid")
         container.networkNamespace = try? proc.namespaceByLink(pid, "net")
@@ -390,24 +246,10 @@ package struct ContainerReader: Sendable {
             return
         }
         container.mountNamespace = mountNamespace
-        if let user = try? proc.namespaceByLink(pid, "user") { facts.hasHostUserNamespace = user == host.userNamespace }
-        if let bounding = (try? proc.status(pid))?["CapBnd"].flatMap({ UInt64($0, radix: 16) }) {
-            facts.boundingCapabilities = bounding
+        guard var view = view(ofProcess: pid) else { return }
+        if let mounts = try? proc.mounts(pid), !mounts.isEmpty {
+            look(at: mounts, into: &view, declared: facts.declaration.mounts ?? [])
         }
-        guard let mounts = try? proc.mounts(pid), !mounts.isEmpty else { return }
-        // The last mount on a point is the one that is seen.
-        let sysfs = mounts.last { $0.mountPoint == "/sys" }
-        facts.hasReadOnlySysfs = sysfs?.isReadOnly ?? false
-        if configuration == nil {
-            facts.hasMaskedPaths = mounts.contains { Self.masks($0) }
-        }
-    }
-
-    /// A mount that hides or locks a part of /proc, or a part of /sys that no engine leaves open.
-    private static func masks(_ mount: MountInfo) -> Bool {
-        if mount.mountPoint.hasPrefix("/proc/") {
-            return mount.isReadOnly || mount.filesystemType == "tmpfs"
-        }
-        return mount.mountPoint == "/sys/firmware" && mount.filesystemType == "tmpfs"
+        facts.kernel = view
     }
 }

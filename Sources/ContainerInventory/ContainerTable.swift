@@ -150,10 +150,8 @@ struct ContainerTable: Sendable {
         container.pidNamespace = new.pidNamespace ?? old.pidNamespace
         container.mountNamespace = new.mountNamespace ?? old.mountNamespace
         container.networkNamespace = new.networkNamespace ?? old.networkNamespace
-        if new.isPrivileged == nil {
-            container.isPrivileged = old.isPrivileged
-            container.privilegeReasons = old.privilegeReasons
-        }
+        if new.privileges?.verdict == nil { container.privileges = old.privileges ?? new.privileges }
+        container.imageDigest = new.imageDigest ?? old.imageDigest
         if container.runtime == .unknown { container.runtime = old.runtime }
         entry.container = container
         entry.lastSeen = now

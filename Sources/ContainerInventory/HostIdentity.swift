@@ -9,14 +9,19 @@ package struct HostIdentity: Sendable, Equatable {
     package var userNamespace: NamespaceID
     /// The host's root directory.
     package var root: FileID
+    /// ipc, uts and cgroup; one that could not be read is left out.
+    package var namespaces: [NamespaceKind: NamespaceID]
     /// CapBnd of pid 1: what "all capabilities" means here. Kernels differ in their number, hosts drop some.
-    package var boundingCapabilities: UInt64
+    package var boundingCapabilities: CapabilitySet
+    /// AppArmor or SELinux labels processes here.
+    package var hasLabels: Bool
     /// The host's OCI runtimes by device and inode, symbolic links resolved.
     package var runtimeBinaries: Set<FileID>
 
     package init(
         mountNamespace: NamespaceID, pidNamespace: NamespaceID, networkNamespace: NamespaceID,
-        userNamespace: NamespaceID, root: FileID, boundingCapabilities: UInt64, runtimeBinaries: Set<FileID>
+        userNamespace: NamespaceID, root: FileID, boundingCapabilities: CapabilitySet,
+        runtimeBinaries: Set<FileID>, namespaces: [NamespaceKind: NamespaceID] = [:], hasLabels: Bool = false
     ) {
         self.mountNamespace = mountNamespace
         self.pidNamespace = pidNamespace
@@ -24,7 +29,19 @@ package struct HostIdentity: Sendable, Equatable {
         self.userNamespace = userNamespace
         self.root = root
         self.boundingCapabilities = boundingCapabilities
+        self.namespaces = namespaces
+        self.hasLabels = hasLabels
         self.runtimeBinaries = runtimeBinaries
+    }
+
+    func namespace(_ kind: NamespaceKind) -> NamespaceID? {
+        switch kind {
+        case .mount: mountNamespace
+        case .pid: pidNamespace
+        case .network: networkNamespace
+        case .user: userNamespace
+        case .ipc, .uts, .cgroup: namespaces[kind]
+        }
     }
 
     /// Where packages and distributions put an OCI runtime (Inspektor Gadget's list, peers.md 3b).
@@ -48,12 +65,16 @@ package struct HostIdentity: Sendable, Equatable {
             return try proc.namespaceByLink(own, kind)
         }
         let status = try proc.status(1)
+        var namespaces: [NamespaceKind: NamespaceID] = [:]
+        for kind in [NamespaceKind.ipc, .uts, .cgroup] { namespaces[kind] = try? namespace(kind.procName) }
+        // Without a security module that labels processes there is nothing to read (EINVAL).
+        let label = (try? readFile(proc.path(1, "attr/current"))) ?? (try? readFile(proc.path(own, "attr/current")))
         return HostIdentity(
             mountNamespace: try namespace("mnt"), pidNamespace: try namespace("pid"),
             networkNamespace: try namespace("net"), userNamespace: try namespace("user"),
             root: try rootDirectory(proc, own),
-            boundingCapabilities: status["CapBnd"].flatMap { UInt64($0, radix: 16) } ?? 0,
-            runtimeBinaries: findRuntimes(runtimePaths)
+            boundingCapabilities: CapabilitySet(rawValue: status["CapBnd"].flatMap { UInt64($0, radix: 16) } ?? 0),
+            runtimeBinaries: findRuntimes(runtimePaths), namespaces: namespaces, hasLabels: !(label ?? []).isEmpty
         )
     }
 

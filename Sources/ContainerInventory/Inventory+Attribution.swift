@@ -181,6 +181,13 @@ extension Inventory {
         }
         if actor?.pidNamespace == namespace, actor?.namespacedPID != 0 { attribution.entryIsSelf = false }
         if owners.count == 1 {
+            if attribution.container == nil, case .unknown = attribution.certainty {
+                // Nobody saw who it was. Whose procfs it is, is known, and hardly anybody else comes there; a process of the
+                // host may (through `/proc/PID/root`), and so the doubt is told.
+                attribution.container = owners[0]
+                attribution.certainty = .ambiguous("its process was gone; the file is in this container's /proc")
+                return
+            }
             if actor?.pidNamespace != nil, actor?.pidNamespace != namespace { attribution.entryIsSelf = false }
             attribution.entryIsInSameContainer = attribution.container?.id == owners[0].id
             return

@@ -17,11 +17,15 @@ extension Inventory {
         return entry.containerID
     }
 
-    /// Processes of containers that ended since `time` (CLOCK_MONOTONIC nanoseconds) and whose command line, or that of
-    /// the container for its first process, has `words` in it.
-    package func ended(since time: UInt64, naming words: String) -> [Int32] {
+    /// Processes of containers that ran at `time` (CLOCK_MONOTONIC nanoseconds) or had ended since `earliest`, have ended
+    /// by now, and whose command line, or that of the container for its first process, has `words` in it.
+    package func ended(since earliest: UInt64, aliveBy time: UInt64, naming words: String) -> [Int32] {
         table.dead.values.compactMap { entry in
-            guard entry.exitedAt ?? 0 >= time, let id = entry.containerID, entry.setup == nil else { return nil }
+            guard entry.exitedAt ?? 0 >= earliest, let id = entry.containerID, entry.setup == nil else { return nil }
+            // One that started later did not do it. Ticks, 100 a second, are cut.
+            guard entry.key.startTime.multipliedReportingOverflow(by: 10_000_000).partialValue <= time else {
+                return nil
+            }
             let known = containerTable.entries[id]
             let command =
                 entry.commandLine.isEmpty && known?.discovery.pid == entry.key.pid

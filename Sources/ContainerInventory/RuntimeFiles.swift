@@ -1,3 +1,4 @@
+import EventModel
 private import FoundationEssentials
 private import LinuxSystem
 
@@ -22,19 +23,31 @@ enum RuntimeFile {
 struct OCIConfiguration: Decodable, Sendable {
     var hostname: String?
     var annotations: [String: String]?
+    var root: Root?
     var mounts: [Mount]?
     var process: Process?
     var linux: Linux?
 
+    struct Root: Decodable, Sendable {
+        /// May be relative to the bundle.
+        var path: String?
+        var readonly: Bool?
+    }
     struct Mount: Decodable, Sendable {
         var destination: String?
+        var source: String?
         var type: String?
         var options: [String]?
     }
     struct Process: Decodable, Sendable {
         var args: [String]?
+        var user: User?
         var capabilities: Capabilities?
+        var noNewPrivileges: Bool?
+        var apparmorProfile: String?
+        var selinuxLabel: String?
     }
+    struct User: Decodable, Sendable { var uid: UInt32? }
     struct Capabilities: Decodable, Sendable {
         var bounding: [String]?
     }
@@ -44,15 +57,60 @@ struct OCIConfiguration: Decodable, Sendable {
         var maskedPaths: [String]?
         var readonlyPaths: [String]?
         var namespaces: [Namespace]?
+        var uidMappings: [Mapping]?
+        var seccomp: Seccomp?
+        var resources: Resources?
+        var sysctl: [String: String]?
     }
     struct Device: Decodable, Sendable {
+        var path: String?
         var type: String?
         var major: Int64?
         var minor: Int64?
+
+        var number: DeviceNumber? {
+            guard let major = major.flatMap(UInt32.init(exactly:)), let minor = minor.flatMap(UInt32.init(exactly:))
+            else { return nil }
+            return DeviceNumber(major: major, minor: minor)
+        }
     }
     struct Namespace: Decodable, Sendable {
         var type: String?
         var path: String?
+    }
+    struct Mapping: Decodable, Sendable {
+        var containerID: UInt32?
+        var hostID: UInt32?
+        var size: UInt32?
+    }
+    struct Seccomp: Decodable, Sendable {
+        var defaultAction: String?
+        var syscalls: [Rule]?
+
+        struct Rule: Decodable, Sendable {
+            var names: [String]?
+            var action: String?
+            var args: [Argument]?
+        }
+        /// That there is one is all that counts.
+        struct Argument: Decodable, Sendable {}
+    }
+    struct Resources: Decodable, Sendable {
+        var devices: [DeviceRule]?
+        var memory: Memory?
+        var cpu: CPU?
+        var pids: PIDs?
+
+        struct DeviceRule: Decodable, Sendable {
+            var allow: Bool?
+            var type: String?
+            var major: Int64?
+            var minor: Int64?
+            var access: String?
+        }
+        struct Memory: Decodable, Sendable { var limit: Int64? }
+        struct CPU: Decodable, Sendable { var shares: UInt64? }
+        struct PIDs: Decodable, Sendable { var limit: Int64? }
     }
 }
 
@@ -98,19 +156,34 @@ struct CrunStatus: Decodable, Sendable {
     }
 }
 
+/// docker's repositories.json: repository to its names (with tag or digest) to image ids.
+struct DockerRepositories: Decodable, Sendable {
+    var repositories: [String: [String: String]]?
+    enum CodingKeys: String, CodingKey { case repositories = "Repositories" }
+}
+
 /// docker's config.v2.json.
 struct DockerConfiguration: Decodable, Sendable {
     var name: String?
+    /// `sha256:…`: the id, of the image's configuration; not the manifest's digest.
+    var imageID: String?
     var config: Configuration?
     var state: State?
 
     struct Configuration: Decodable, Sendable {
         var image: String?
         var labels: [String: String]?
+        var healthCheck: HealthCheck?
         enum CodingKeys: String, CodingKey {
             case image = "Image"
             case labels = "Labels"
+            case healthCheck = "Healthcheck"
         }
+    }
+    struct HealthCheck: Decodable, Sendable {
+        /// `["NONE"]` switches the image's own off.
+        var test: [String]?
+        enum CodingKeys: String, CodingKey { case test = "Test" }
     }
     struct State: Decodable, Sendable {
         var pid: Int32?
@@ -118,6 +191,7 @@ struct DockerConfiguration: Decodable, Sendable {
     }
     enum CodingKeys: String, CodingKey {
         case name = "Name"
+        case imageID = "Image"
         case config = "Config"
         case state = "State"
     }
@@ -126,15 +200,50 @@ struct DockerConfiguration: Decodable, Sendable {
 /// docker's hostconfig.json.
 struct DockerHostConfiguration: Decodable, Sendable {
     var privileged: Bool?
-    enum CodingKeys: String, CodingKey { case privileged = "Privileged" }
+    var networkMode: String?
+    var restartPolicy: RestartPolicy?
+    /// `80/tcp` to where it is published.
+    var portBindings: [String: [Binding]?]?
+
+    struct RestartPolicy: Decodable, Sendable {
+        var name: String?
+        var attempts: Int?
+        enum CodingKeys: String, CodingKey {
+            case name = "Name"
+            case attempts = "MaximumRetryCount"
+        }
+    }
+    struct Binding: Decodable, Sendable {
+        var address: String?
+        var port: String?
+        enum CodingKeys: String, CodingKey {
+            case address = "HostIp"
+            case port = "HostPort"
+        }
+    }
+    enum CodingKeys: String, CodingKey {
+        case privileged = "Privileged"
+        case networkMode = "NetworkMode"
+        case restartPolicy = "RestartPolicy"
+        case portBindings = "PortBindings"
+    }
 }
 
 /// One element of containers/storage's containers.json.
 struct StoredContainer: Decodable, Sendable {
     var id: String?
     var names: [String]?
+    /// Id of its image.
+    var image: String?
     /// JSON in a string: `StoredMetadata`.
     var metadata: String?
+}
+
+/// One element of containers/storage's images.json.
+struct StoredImage: Decodable, Sendable {
+    var id: String?
+    /// Of the manifest.
+    var digest: String?
 }
 
 struct StoredMetadata: Decodable, Sendable {

@@ -90,7 +90,7 @@ extension FieldExtraction {
         case .containerImageTag: (container?.imageTag).map(FieldValue.text) ?? .missing
         case .containerType: (container?.runtime.rawValue).map(FieldValue.text) ?? .missing
         case .containerPrivileged: (container?.isPrivileged).map(FieldValue.boolean) ?? .missing
-        case .containerPrivilegedReasons: (container?.privilegeReasons).map(FieldValue.texts) ?? .missing
+        case .containerPrivilegedReasons: (container?.privileges?.reasons).map(FieldValue.texts) ?? .missing
         case .containerIsSandbox: (container?.isSandbox).map(FieldValue.boolean) ?? .missing
         case .containerDeclaresDevice: declaresDevice(container, event)
         case .k8sPodName: (container?.pod).map(FieldValue.text) ?? .missing

@@ -18,6 +18,8 @@ package struct Container: Sendable, Equatable {
     package var name: String?
     /// The image as its engine names it, with tag or digest; nil for a bare root filesystem.
     package var image: String?
+    /// `sha256:…` of the image's manifest, from the runtime's own store; docker's images without a registry have none.
+    package var imageDigest: String?
     /// Init process in the initial pid namespace; nil while it is not known.
     package var initProcess: ProcessKey?
     package var pod: String?
@@ -27,10 +29,8 @@ package struct Container: Sendable, Equatable {
     package var outer: ContainerID?
     /// A pod's sandbox ("pause") rather than a workload.
     package var isSandbox = false
-    /// Nil while neither the runtime's files nor the kernel could be asked.
-    package var isPrivileged: Bool?
-    /// What `isPrivileged` rests on, for people: "podman annotation", "all capabilities, /sys writable", …
-    package var privilegeReasons: [String] = []
+    /// Its rights; nil before it was described.
+    package var privileges: ContainerPrivileges?
     /// What the runtime was told to start as its first process (`process.args`).
     package var command: [String] = []
     /// Block and character devices that the runtime was told to give it (`linux.devices`).
@@ -52,6 +52,9 @@ package struct Container: Sendable, Equatable {
         self.cgroupPath = cgroupPath
         self.firstSeen = firstSeen
     }
+
+    /// Nil while neither the runtime's files nor the kernel could be asked.
+    package var isPrivileged: Bool? { privileges?.verdict.map { $0 == .privileged } }
 
     /// The image without tag and digest, as `container.image.repository` has it.
     package var imageRepository: String? {

@@ -10,9 +10,12 @@ package struct Timestamp: Sendable {
     }
 
     /// `2026-11-21T22:05:01.123456789Z` (RFC 3339).
-    package var rfc3339: String {
+    package var rfc3339: String { "\(day)T\(clock)Z" }
+
+    /// `2026-11-21`.
+    package var day: String {
         let (year, month, day) = civil
-        return "\(pad(year, 4))-\(pad(month, 2))-\(pad(day, 2))T\(clock)Z"
+        return "\(pad(year, 4))-\(pad(month, 2))-\(pad(day, 2))"
     }
 
     /// `22:05:01.123456789`, as Falco begins a line.

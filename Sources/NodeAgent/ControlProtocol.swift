@@ -1,3 +1,4 @@
+import ContainerInventory
 import EventModel
 import FoundationEssentials
 import Responder
@@ -54,8 +55,33 @@ struct ContainerListing: Codable, Sendable {
     var namespace: String?
     /// Id of the container around it.
     var parent: String?
+    /// A pod's sandbox rather than a workload.
+    var sandbox: Bool?
+    /// `sha256:…` of the image.
+    var imageDigest: String?
+    /// `privileged`, `privileged-equivalent`, `privileged-in-userns`, `restricted`.
+    var verdict: String?
+    /// What the verdict rests on.
+    var reasons: [String]?
+    /// The Pod Security Standard that it meets.
+    var podSecurity: String?
+    /// Those with other rights than the container.
+    var processes: [ProcessListing]?
 
-    init(_ container: Container) {
+    struct ProcessListing: Codable, Sendable {
+        var pid: Int32
+        var comm: String
+        var verdict: String
+        var reasons: [String]
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case id, name, image, runtime, pid, privileged, pod, namespace, parent, sandbox, verdict, reasons, processes
+        case imageDigest = "image_digest"
+        case podSecurity = "pod_security"
+    }
+
+    init(_ container: Container, processes: [ProcessPrivileges] = []) {
         id = container.id.rawValue
         name = container.name
         image = container.image
@@ -65,6 +91,14 @@ struct ContainerListing: Codable, Sendable {
         pod = container.pod
         namespace = container.podNamespace
         parent = container.outer?.rawValue
+        sandbox = container.isSandbox
+        imageDigest = container.imageDigest
+        verdict = container.privileges?.verdict?.rawValue
+        reasons = container.privileges?.reasons ?? []
+        podSecurity = container.privileges?.podSecurity?.rawValue
+        self.processes = processes.map {
+            ProcessListing(pid: $0.pid, comm: $0.comm, verdict: $0.verdict.rawValue, reasons: $0.reasons)
+        }
     }
 
     /// Every key is there, also where nothing is known: a reader should not have to guess.
@@ -79,6 +113,12 @@ struct ContainerListing: Codable, Sendable {
         try keys.encode(pod, forKey: .pod)
         try keys.encode(namespace, forKey: .namespace)
         try keys.encode(parent, forKey: .parent)
+        try keys.encode(sandbox ?? false, forKey: .sandbox)
+        try keys.encode(imageDigest, forKey: .imageDigest)
+        try keys.encode(verdict, forKey: .verdict)
+        try keys.encode(reasons ?? [], forKey: .reasons)
+        try keys.encode(podSecurity, forKey: .podSecurity)
+        try keys.encode(processes ?? [], forKey: .processes)
     }
 }
 

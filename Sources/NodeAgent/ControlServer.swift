@@ -1,4 +1,5 @@
 import CLinux
+import ContainerInventory
 import EventModel
 import FoundationEssentials
 import Glibc
@@ -13,12 +14,19 @@ final class ControlServer: Sendable {
     private let stop: WakeEvent
     private let containers = Mutex<[Container]>([])
     private let handler: @Sendable (ControlRequest) -> ControlResponse
+    private let deviations: @Sendable (Container) -> [ProcessPrivileges]
 
     private static let requestLimit = 4096
     private static let requestPatience: UInt64 = 2_000_000_000
 
-    /// - Parameter handler: answers all commands but `inventory`, on the server's thread.
-    init(path: String, handler: @escaping @Sendable (ControlRequest) -> ControlResponse) throws(SystemError) {
+    /// - Parameters:
+    ///   - deviations: the processes with other rights than their container; asked for `inventory`.
+    ///   - handler: answers all commands but `inventory`, on the server's thread.
+    init(
+        path: String, deviations: @escaping @Sendable (Container) -> [ProcessPrivileges],
+        handler: @escaping @Sendable (ControlRequest) -> ControlResponse
+    ) throws(SystemError) {
+        self.deviations = deviations
         self.path = path
         self.handler = handler
         socket = OwnedDescriptor(adopting: try unsafe checked(na_listen_unix(path), "bind", path))
@@ -76,7 +84,7 @@ final class ControlServer: Sendable {
             return ControlResponse(error: "version \(request.version) is not served; this agent speaks version 1")
         }
         guard request.command != .inventory else {
-            return ControlResponse(containers: containers.withLock { $0.map(ContainerListing.init) })
+            return ControlResponse(containers: published.map { ContainerListing($0, processes: deviations($0)) })
         }
         return handler(request)
     }

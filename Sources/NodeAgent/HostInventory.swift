@@ -9,7 +9,11 @@ struct HostInventory {
     let containers: [Container]
     private let inventory: Inventory
 
-    static func read(runtimePaths: [String] = []) throws(SystemError) -> HostInventory {
+    /// - Parameter known: what a running agent lists: it has seen the start of containers that nothing names now (raw runc
+    ///   with a state directory of its own).
+    static func read(
+        runtimePaths: [String] = [], known: [ContainerListing] = []
+    ) throws(SystemError) -> HostInventory {
         let proc = ProcFilesystem()
         let host = try HostIdentity.read(proc: proc, runtimePaths: runtimePaths)
         let processes = ProcessReader(proc: proc)
@@ -18,6 +22,15 @@ struct HostInventory {
         let reader = ContainerReader(proc: proc, host: host)
         inventory.load(try processes.readAll(), now: now)
         inventory.add(reader.scan(), now: now)
+        let found = Set(inventory.containers.map(\.id.rawValue))
+        for listing in known where !found.contains(listing.id) {
+            guard let id = ContainerID(validating: listing.id), let pid = listing.pid,
+                let facts = processes.read(pid)
+            else { continue }
+            let runtime = ContainerRuntime(rawValue: listing.runtime) ?? .unknown
+            let discovery = ContainerDiscovery(id: id, runtime: runtime, cgroupPath: facts.cgroupPath, pid: pid)
+            inventory.add([discovery], now: now)
+        }
         for discovery in inventory.takeDiscoveries() { inventory.set(reader.describe(discovery), now: now) }
         return HostInventory(host: host, reader: reader, containers: inventory.containers, inventory: inventory)
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ContainerInventory
 import EventModel
 import FoundationEssentials
 import Glibc
@@ -29,7 +30,8 @@ struct InventoryCommand: ParsableCommand {
             guard getuid() == 0 else {
                 CommandFailure(.missingRight, "inventory needs root: it reads /proc and the runtimes' own files").exit()
             }
-            listings = try HostInventory.read().containers.map(ContainerListing.init)
+            let host = try HostInventory.read()
+            listings = host.containers.map { ContainerListing($0, processes: host.reader.deviations(in: $0)) }
         }
         switch output {
         case .json:
@@ -43,12 +45,12 @@ struct InventoryCommand: ParsableCommand {
 
     /// Columns as wide as their widest value; ids cut to twelve digits as engines show them.
     static func table(_ listings: [ContainerListing]) -> String {
-        let header = ["CONTAINER ID", "NAME", "IMAGE", "RUNTIME", "PID", "PRIVILEGED", "POD", "NAMESPACE"]
+        let header = ["CONTAINER ID", "NAME", "IMAGE", "RUNTIME", "PID", "VERDICT", "POD", "NAMESPACE"]
         let rows = listings.map { listing in
             [
                 ContainerID(validating: listing.id)?.short ?? listing.id, listing.name ?? "-", listing.image ?? "-",
                 listing.runtime, listing.pid.map { "\($0)" } ?? "-",
-                listing.privileged.map { $0 ? "yes" : "no" } ?? "unknown", listing.pod ?? "-",
+                listing.verdict ?? "unknown", listing.pod ?? "-",
                 listing.namespace ?? "-",
             ].map(printable)
         }

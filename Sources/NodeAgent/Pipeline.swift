@@ -314,7 +314,8 @@ final class Pipeline: @unchecked Sendable {
         {
             return false
         }
-        if !isLast, attribution.certainty == .unknown { return false }
+        // Who it was, another source may still tell.
+        if !isLast, attribution.certainty == .unknown || attribution.process == nil { return false }
         statistics.count(attribution)
         if candidate.lacksName {
             judgeNameless(candidate.event, attribution)
@@ -343,7 +344,8 @@ final class Pipeline: @unchecked Sendable {
         let since = event.received - min(event.received, Self.anonymousWindow)
         var isFound = false
         for entry in procfsEntries {
-            for pid in inventory.ended(since: since, naming: "/" + entry) where told[pid] == nil {
+            for pid in inventory.ended(since: since, aliveBy: event.received, naming: "/" + entry)
+            where told[pid] == nil {
                 told[pid] = event.received
                 var named = event
                 named.pid = pid

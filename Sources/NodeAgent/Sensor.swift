@@ -208,7 +208,14 @@ final class Sensor: Sendable {
         let fanotify = fanotify
         let marks = marks
         let started = monotonicNanoseconds()
-        let control = try ControlServer(path: setup.runtimeDirectory + "/control.sock") { request in
+        let timed = TimedReader()
+        let control = try ControlServer(
+            path: setup.runtimeDirectory + "/control.sock",
+            deviations: { container in
+                // A process' files may lie on a file system that does not answer.
+                timed.run(timeout: 1_000_000_000) { containerReader.deviations(in: container) } ?? []
+            }
+        ) { request in
             switch request.command {
             case .isolate, .release:
                 return responder.answer(request)

@@ -34,8 +34,8 @@ import Testing
         #expect(container.runtime == runtime)
         #expect(container.name == name)
         #expect(container.image == image)
-        #expect(container.isPrivileged == privileged, "\(container.privilegeReasons)")
-        #expect(!container.privilegeReasons.isEmpty)
+        #expect(container.isPrivileged == privileged, "\(container.privileges?.reasons ?? [])")
+        #expect(container.privileges?.reasons.isEmpty == false)
         #expect(container.initProcess?.pid == recording.facts.init_pid)
         #expect(container.initProcess?.startTime != 0)
         let facts = try #require(ProcessReader(proc: recording.proc).read(recording.facts.init_pid))
@@ -114,7 +114,7 @@ import Testing
         let recording = try Recording(fixture)
         for directory in ["run", "var"] { try? recording.tree.remove(directory) }
         let container = recording.reader().describe(try recording.discovery())
-        #expect(container.isPrivileged == privileged, "\(container.privilegeReasons)")
+        #expect(container.isPrivileged == privileged, "\(container.privileges?.reasons ?? [])")
         #expect(container.initProcess?.pid == recording.facts.init_pid)
     }
 
@@ -353,7 +353,7 @@ import Testing
         let host = try HostIdentity.read(
             proc: ProcFilesystem(root: tree.path), runtimePaths: ["\(tree.path)/1/stat", "/nope"])
         #expect(host.pidNamespace == testHost.pidNamespace)
-        #expect(host.boundingCapabilities == 0x1ff_feff_ffff)
+        #expect(host.boundingCapabilities.rawValue == 0x1ff_feff_ffff)
         #expect(host.runtimeBinaries.contains(try FileStatus.of("\(tree.path)/1/stat").file))
     }
 }

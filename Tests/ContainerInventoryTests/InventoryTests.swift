@@ -217,9 +217,13 @@ import Testing
         #expect(attribution.container?.id == id)
         #expect(attribution.certainty == .inherited)
         #expect(attribution.process?.commandLine == ["cat", "/proc/1/environ"])
-        #expect(inventory.ended(since: start, naming: "/1/environ") == [22])
-        #expect(inventory.ended(since: start + 1, naming: "/1/environ").isEmpty)
-        #expect(inventory.ended(since: start, naming: "/2/environ").isEmpty)
+        #expect(inventory.ended(since: start, aliveBy: start, naming: "/1/environ") == [22])
+        #expect(inventory.ended(since: start + 1, aliveBy: start, naming: "/1/environ").isEmpty)
+        #expect(inventory.ended(since: start, aliveBy: start, naming: "/2/environ").isEmpty)
+        // It began after what it is asked about.
+        let born = dying.key.startTime * 10_000_000
+        #expect(inventory.ended(since: start, aliveBy: born, naming: "/1/environ") == [22])
+        #expect(inventory.ended(since: start, aliveBy: born - 1, naming: "/1/environ").isEmpty)
     }
 
     /// The runtime's own act, told of after the exec of the command.
@@ -373,10 +377,10 @@ import Testing
         let first = try #require(inventory.takeDiscoveries().first)
         var described = Container(id: first.id, runtime: .docker, cgroupPath: first.cgroupPath, firstSeen: 99)
         described.name = "web"
-        described.isPrivileged = true
+        described.privileges = ContainerPrivileges(verdict: .privileged)
         inventory.set(described, now: start)
         described.name = nil
-        described.isPrivileged = nil
+        described.privileges = ContainerPrivileges(verdict: nil)
         inventory.set(described, now: start)
         let container = try #require(inventory.attribute(event(30), now: start).container)
         #expect(container.name == "web")

@@ -1,47 +1,269 @@
 import ContainerInventory
+import EventModel
 import Testing
 
-@Suite struct PrivilegeFactsTests {
-    func facts(
-        declared: Bool? = nil, userHost: Bool? = true, caps: UInt64? = 0x1ff_feff_ffff, masked: Bool? = false,
-        sysReadOnly: Bool? = false
-    ) -> PrivilegeFacts {
-        var facts = PrivilegeFacts()
-        facts.hostCapabilities = testHost.boundingCapabilities
-        facts.declared = declared
-        facts.hasHostUserNamespace = userHost
-        facts.boundingCapabilities = caps
-        facts.hasMaskedPaths = masked
-        facts.hasReadOnlySysfs = sysReadOnly
-        return facts
-    }
+/// A container's facts by the parts that matter for a verdict; without more, all rights by hand.
+func sampleFacts(
+    declared: Bool? = nil, userHost: Bool? = true, capabilities: UInt64? = 0x1ff_feff_ffff, masked: Bool? = false,
+    sysReadOnly: Bool? = false
+) -> PrivilegeFacts {
+    var facts = PrivilegeFacts()
+    facts.hostCapabilities = testHost.boundingCapabilities
+    facts.declared = declared
+    facts.kernel.hostNamespaces = userHost.map { $0 ? [.user] : [] }
+    facts.kernel.capabilities = capabilities.map(CapabilitySet.init(rawValue:))
+    facts.kernel.hasMaskedPaths = masked
+    facts.kernel.hasReadOnlySysfs = sysReadOnly
+    return facts
+}
 
+/// What an engine gives without being asked for more.
+func ordinaryFacts() -> PrivilegeFacts {
+    var facts = sampleFacts(capabilities: CapabilitySet.engineDefaults.rawValue, masked: true, sysReadOnly: true)
+    facts.kernel.hasSeccomp = true
+    facts.kernel.userID = 0
+    facts.kernel.noNewPrivileges = false
+    facts.kernel.isRootReadOnly = false
+    facts.kernel.mounts = []
+    facts.declaration = facts.kernel
+    facts.seccomp = SeccompProfile(allowed: ["ptrace", "mknodat"])
+    return facts
+}
+
+@Suite struct PrivilegeFactsTests {
     @Test func kernelAlone() {
-        #expect(facts().verdict.isPrivileged == true)
-        #expect(facts(userHost: false).verdict.isPrivileged == false)
-        #expect(facts(caps: 0xa804_25fb).verdict.isPrivileged == false)
-        #expect(facts(masked: true).verdict.isPrivileged == false)
-        #expect(facts(sysReadOnly: true).verdict.isPrivileged == false)
-        #expect(facts(caps: nil).verdict.isPrivileged == nil)
-        #expect(facts(caps: nil, sysReadOnly: true).verdict.isPrivileged == false)
+        #expect(sampleFacts().judged.verdict == .privileged)
+        #expect(sampleFacts(userHost: false).judged.verdict == .inUserNamespace)
+        #expect(sampleFacts(capabilities: 0xa804_25fb).judged.verdict == .restricted)
+        #expect(sampleFacts(masked: true).judged.verdict == .equivalent)
+        #expect(sampleFacts(sysReadOnly: true).judged.verdict == .equivalent)
+        #expect(sampleFacts(capabilities: nil).judged.verdict == nil)
+        #expect(sampleFacts(capabilities: nil, sysReadOnly: true).judged.verdict == .restricted)
+        #expect(PrivilegeFacts().judged.verdict == nil)
     }
 
     @Test func declaredYesWinsAndNoDoesNotContradictTheKernel() {
-        #expect(facts(declared: true, userHost: false, caps: 0).verdict.isPrivileged == true)
-        #expect(facts(declared: false).verdict.isPrivileged == true)
-        #expect(facts(declared: false, caps: nil).verdict.isPrivileged == false)
-        #expect(facts(declared: true).verdict.reasons.first == "declared privileged")
+        #expect(sampleFacts(declared: true, capabilities: 0).judged.verdict == .privileged)
+        #expect(sampleFacts(declared: true, userHost: false, capabilities: 0).judged.verdict == .inUserNamespace)
+        #expect(sampleFacts(declared: false).judged.verdict == .privileged)
+        #expect(sampleFacts(declared: false, capabilities: nil).judged.verdict == .restricted)
+        #expect(sampleFacts(declared: true).judged.reasons.first == "declared privileged")
     }
 
     /// docker 20.10 does not know the three newest capabilities; SYS_ADMIN grants what they do.
     @Test func olderEngine() {
-        #expect(facts(caps: 0x3f_feff_ffff).verdict.isPrivileged == true)
-        #expect(facts(caps: 0x3f_feff_ffff & ~(1 << 21)).verdict.isPrivileged == false)
+        #expect(sampleFacts(capabilities: 0x3f_feff_ffff).judged.verdict == .privileged)
+        #expect(sampleFacts(capabilities: 0x3f_feff_ffff & ~(1 << 21)).judged.verdict != .privileged)
     }
 
     @Test func capabilityNames() {
-        #expect(
-            PrivilegeFacts.bits(["CAP_CHOWN", "CAP_SYS_ADMIN", "CAP_CHECKPOINT_RESTORE", "CAP_NEW", ""]) == 1 | 1 << 21
-                | 1 << 40)
+        let set = CapabilitySet(names: ["CAP_CHOWN", "CAP_SYS_ADMIN", "CAP_CHECKPOINT_RESTORE", "CAP_NEW", "", "CHOWN"])
+        #expect(set.rawValue == 1 | 1 << 21 | 1 << 40)
+        #expect(set.names == ["CHOWN", "SYS_ADMIN", "CHECKPOINT_RESTORE"])
+        #expect(CapabilitySet(rawValue: 1 << 45).names == ["#45"])
     }
+
+    /// One way out each, beside a near miss that is none.
+    struct Way: Sendable, CustomTestStringConvertible {
+        var testDescription: String
+        var open: @Sendable (inout PrivilegeFacts) -> Void
+        var close: @Sendable (inout PrivilegeFacts) -> Void
+
+        init(
+            _ name: String, open: @escaping @Sendable (inout PrivilegeFacts) -> Void,
+            close: @escaping @Sendable (inout PrivilegeFacts) -> Void
+        ) {
+            testDescription = name
+            self.open = open
+            self.close = close
+        }
+    }
+
+    static let ways: [Way] = [
+        Way("SYS_ADMIN, mount allowed") {
+            add(&$0, .sysAdmin); allow(&$0, "mount")
+        } close: {
+            allow(&$0)
+        },
+        Way("SYS_ADMIN, AppArmor") {
+            add(&$0, .sysAdmin); allow(&$0, "mount")
+        } close: {
+            $0.hostHasLabels = true
+            $0.kernel.label = "docker-default (enforce)"
+        },
+        Way("SYS_MODULE") {
+            add(&$0, .sysModule); allow(&$0, "finit_module")
+        } close: {
+            allow(&$0)
+        },
+        Way("/dev/mem") {
+            add(&$0, .sysRawIO); $0.hasMemoryDevice = true
+        } close: {
+            $0.hasMemoryDevice = false
+        },
+        Way("SYS_PTRACE with the host's pids") {
+            add(&$0, .sysPtrace)
+            $0.kernel.hostNamespaces?.insert(.pid)
+        } close: {
+            $0.kernel.hostNamespaces?.remove(.pid)
+        },
+        Way("DAC_READ_SEARCH") {
+            add(&$0, .dacReadSearch); allow(&$0, "open_by_handle_at")
+        } close: {
+            allow(&$0)
+        },
+        Way("BPF and PERFMON") {
+            add(&$0, [.bpf, .perfmon]); allow(&$0, "bpf")
+        } close: {
+            $0.kernel.capabilities?.remove(.perfmon)
+        },
+        Way("every block device") {
+            $0.allowsAllBlockDevices = true
+        } close: {
+            $0.kernel.capabilities?.remove(.mknod)
+        },
+        Way("the host's disk") {
+            $0.hostDisks = [DeviceNumber(major: 8, minor: 1)]
+        } close: {
+            $0.hostDisks = []
+        },
+        Way("docker's socket, read-only") {
+            $0.kernel.mounts = [HostMount(source: "/var/run/docker.sock", destination: "/s", isReadOnly: true)]
+        } close: {
+            $0.kernel.userID = 1000
+        },
+        Way("/etc, writable") {
+            $0.kernel.mounts = [HostMount(source: "/etc", destination: "/host/etc", isReadOnly: false)]
+        } close: {
+            $0.kernel.mounts = [HostMount(source: "/etc", destination: "/host/etc", isReadOnly: true)]
+        },
+        Way("/, writable") {
+            $0.kernel.mounts = [HostMount(source: "/", destination: "/host", isReadOnly: false)]
+        } close: {
+            $0.kernel.mounts = [HostMount(source: "/srv/data", destination: "/host", isReadOnly: false)]
+        },
+    ]
+
+    static func add(_ facts: inout PrivilegeFacts, _ capabilities: CapabilitySet) {
+        facts.kernel.capabilities?.formUnion(capabilities)
+    }
+    static func allow(_ facts: inout PrivilegeFacts, _ calls: String...) {
+        facts.seccomp = SeccompProfile(allowed: Set(calls + ["ptrace"]))
+    }
+
+    @Test(arguments: ways) func waysOut(way: Way) {
+        var facts = ordinaryFacts()
+        #expect(facts.judged.verdict == .restricted)
+        way.open(&facts)
+        #expect(facts.judged.verdict == .equivalent, "\(facts.judged.reasons)")
+        #expect(facts.judged.reasons.count == 1)
+        var elsewhere = facts
+        elsewhere.kernel.hostNamespaces?.remove(.user)
+        #expect(elsewhere.judged.verdict == .restricted)
+        way.close(&facts)
+        #expect(facts.judged.verdict == .restricted, "\(facts.judged.reasons)")
+    }
+
+    /// The filter that the kernel shows counts, and not the one that was declared.
+    @Test func filterThatIsNotInForce() {
+        var facts = ordinaryFacts()
+        facts.kernel.capabilities?.insert(.sysAdmin)
+        #expect(facts.judged.verdict == .restricted)
+        facts.kernel.hasSeccomp = false
+        #expect(facts.judged.verdict == .equivalent)
+        #expect(facts.disagreements.contains("no seccomp filter, one was declared"))
+    }
+
+    /// `exec --privileged` gives all capabilities and leaves the container's filter and mounts.
+    @Test func processWithMoreRights() throws {
+        let facts = ordinaryFacts()
+        var view = facts.kernel
+        #expect(facts.verdict(ofProcess: view) == nil)
+        view.capabilities = testHost.boundingCapabilities
+        #expect(facts.verdict(ofProcess: view)?.verdict == .privileged)
+        view.hostNamespaces = []
+        #expect(facts.verdict(ofProcess: view)?.verdict == .inUserNamespace)
+        // One capability more, which the filter makes useless.
+        view = facts.kernel
+        view.capabilities?.insert(.sysAdmin)
+        #expect(facts.verdict(ofProcess: view) == nil)
+        view.hasSeccomp = false
+        #expect(facts.verdict(ofProcess: view)?.verdict == .equivalent)
+        // Fewer rights are no finding, and in a privileged container all have them.
+        view = facts.kernel
+        view.capabilities = []
+        #expect(facts.verdict(ofProcess: view) == nil)
+        #expect(sampleFacts().verdict(ofProcess: sampleFacts().kernel) == nil)
+    }
+
+    @Test func disagreements() {
+        var facts = ordinaryFacts()
+        #expect(facts.disagreements.isEmpty)
+        // A process may drop what it was given.
+        facts.kernel.capabilities = []
+        facts.kernel.noNewPrivileges = true
+        facts.kernel.isRootReadOnly = true
+        #expect(facts.disagreements.isEmpty)
+        facts = ordinaryFacts()
+        facts.hostHasLabels = true
+        facts.declaration.noNewPrivileges = true
+        facts.declaration.isRootReadOnly = true
+        facts.declaration.label = "docker-default"
+        facts.kernel.capabilities?.insert(.sysModule)
+        facts.kernel.hostNamespaces?.insert(.network)
+        facts.kernel.label = "unconfined"
+        facts.kernel.hasMaskedPaths = false
+        facts.kernel.hasReadOnlySysfs = false
+        #expect(
+            facts.disagreements == [
+                "capabilities beyond the declared: SYS_MODULE", "the host's network namespace, an own one was declared",
+                "no_new_privs is not set, it was declared", "no security label, docker-default was declared",
+                "no masked paths, some were declared", "/sys is writable, read-only was declared",
+                "the root file system is writable, read-only was declared",
+            ])
+    }
+
+    @Test func podSecurity() {
+        var facts = ordinaryFacts()
+        #expect(facts.judged.podSecurity == .baseline)
+        #expect(facts.baselineViolations.isEmpty)
+        facts.kernel.capabilities = [.netBindService]
+        facts.kernel.noNewPrivileges = true
+        facts.kernel.userID = 1000
+        #expect(facts.judged.podSecurity == .restricted)
+        facts.kernel.userID = 0
+        #expect(facts.judged.podSecurity == .baseline)
+        facts.kernel.mounts = [HostMount(source: "/srv/data", destination: "/data", isReadOnly: true)]
+        #expect(facts.judged.podSecurity == .privileged)
+        #expect(facts.baselineViolations == ["host path /srv/data"])
+        facts.kernel.mounts = [
+            HostMount(source: "/var/lib/kubelet/pods/1/volumes/x", destination: "/data", isReadOnly: true)
+        ]
+        #expect(facts.judged.podSecurity == .baseline)
+        facts.sysctls = ["net.ipv4.tcp_syncookies"]
+        #expect(facts.judged.podSecurity == .baseline)
+        facts.sysctls.append("kernel.msgmax")
+        #expect(facts.judged.podSecurity == .privileged)
+        #expect(sampleFacts().judged.podSecurity == .privileged)
+        #expect(PrivilegeFacts().judged.podSecurity == nil)
+    }
+
+    @Test(arguments: [
+        ("/", HostPath.Kind.root as HostPath.Kind?), ("/etc", .system), ("/etc/", .system), ("/etc/cron.d", .system),
+        ("/usr/bin", .system), ("/var/lib", .system), ("/dev", .system), ("/opt/cni/bin", .system),
+        ("/var/run/docker.sock", .runtimeSocket), ("/run", .runtimeSocket), ("/run/containerd", .runtimeSocket),
+        ("/var/lib/docker", .engine), ("/var/lib/kubelet", .engine), ("/root", .credentials), ("/home", .credentials),
+        ("/home/a/.ssh", .credentials), ("/proc", .processes), ("/sys/fs", .processes), ("/var/log", .logs),
+        ("/var/lib/docker/volumes/x/_data", nil), ("/var/lib/kubelet/pods/1/etc-hosts", nil), ("/etc/localtime", nil),
+        ("/srv", nil), ("/etcetera", nil), ("/runner", nil), ("/home/a", nil),
+        ("/var/lib/docker/containers/1/hosts", nil),
+    ])
+    func hostPaths(path: String, kind: HostPath.Kind?) { #expect(HostPath.kind(of: path) == kind) }
+
+    @Test(arguments: [
+        ("", false), ("unconfined", false), ("docker-default (enforce)", true), ("docker-default", true),
+        ("system_u:system_r:spc_t:s0", false), ("system_u:system_r:container_t:s0:c1,c2", true),
+        ("unconfined_u:unconfined_r:unconfined_t:s0", false),
+    ])
+    func labels(label: String, isConfined: Bool) { #expect(PrivilegeFacts.confines(label) == isConfined) }
 }

@@ -79,6 +79,26 @@ import Testing
         #expect(ask(301, 99, in: shared).same == nil)
     }
 
+    /// Nobody saw the process: whose procfs it is, is known. Where several share it, nothing is.
+    @Test mutating func unseenActor() throws {
+        var event = KernelEvent()
+        event.pid = 999
+        event.procfsEntry = ProcfsEntry(pid: 1, hostPID: 0, pidNamespace: own)
+        let attribution = inventory.attribute(event, now: 6)
+        #expect(attribution.container?.id == (try containerID(idA)))
+        guard case .ambiguous = attribution.certainty else {
+            Issue.record("\(attribution.certainty)")
+            return
+        }
+        #expect(attribution.entryIsInSameContainer == nil)
+        #expect(attribution.entryIsSelf == nil)
+        #expect(inventory.counters.ambiguous == 1)
+        event.procfsEntry = ProcfsEntry(pid: 1, hostPID: 0, pidNamespace: shared)
+        #expect(inventory.attribute(event, now: 6).container == nil)
+        event.procfsEntry = ProcfsEntry(pid: 1, hostPID: 0, pidNamespace: testHost.pidNamespace.rawValue)
+        #expect(inventory.attribute(event, now: 6).container == nil)
+    }
+
     @Test mutating func notKnown() {
         #expect(ask(101, 1, in: 0) == (nil, nil))
         #expect(ask(101, 1, in: 12345).same == nil)

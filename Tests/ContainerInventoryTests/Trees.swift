@@ -8,7 +8,8 @@ import Testing
 let testHost = HostIdentity(
     mountNamespace: NamespaceID(4_026_531_832), pidNamespace: NamespaceID(4_026_531_836),
     networkNamespace: NamespaceID(4_026_531_833), userNamespace: NamespaceID(4_026_531_837),
-    root: FileID(device: DeviceNumber(major: 254, minor: 0), inode: 2), boundingCapabilities: 0x1ff_feff_ffff,
+    root: FileID(device: DeviceNumber(major: 254, minor: 0), inode: 2),
+    boundingCapabilities: CapabilitySet(rawValue: 0x1ff_feff_ffff),
     runtimeBinaries: [runc])
 let runc = FileID(device: DeviceNumber(major: 254, minor: 0), inode: 77)
 let busybox = FileID(device: DeviceNumber(major: 0, minor: 39), inode: 5)

@@ -33,7 +33,7 @@ enum Samples {
     static func container(privileged: Bool? = false, image: String? = "docker.io/nginx:1.27") -> Container? {
         guard let id = ContainerID(validating: String(repeating: "c8a1e44e20da0000", count: 4)) else { return nil }
         var container = Container(id: id, runtime: .podman, cgroupPath: "/x", firstSeen: 1)
-        container.isPrivileged = privileged
+        container.privileges = ContainerPrivileges(verdict: privileged.map { $0 ? .privileged : .restricted })
         container.image = image
         container.name = "web"
         return container

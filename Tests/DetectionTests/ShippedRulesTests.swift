@@ -77,9 +77,9 @@ import Testing
         var declared = try #require(Samples.container())
         declared.declaredDevices = [DeviceNumber(major: 8, minor: 1)]
         #expect(fired(event, Samples.inside(declared)) == [])
-        declared.isPrivileged = true
+        declared.privileges = ContainerPrivileges(verdict: .privileged)
         #expect(fired(event, Samples.inside(declared)) == [mounted])
-        declared.isPrivileged = false
+        declared.privileges = ContainerPrivileges(verdict: .restricted)
         declared.declaredDevices = [DeviceNumber(major: 8, minor: 2)]
         #expect(fired(event, Samples.inside(declared)) == [mounted])
         event.object = Samples.object(mode: 0o020666, node: DeviceNumber(major: 1, minor: 3))

@@ -429,8 +429,8 @@ class Podman(Engine):
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, check=False)
         return Once(name, open(cidfile).read().strip(), done, start)
 
-    def exec(self, container, *command):
-        return subprocess.run(["podman", *self.extra, "exec", getattr(container, "name", container), *command],
+    def exec(self, container, *command, options=()):
+        return subprocess.run(["podman", *self.extra, "exec", *options, getattr(container, "name", container), *command],
                               env=self.machine.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=120, check=False)
 
@@ -540,8 +540,8 @@ class Docker(Engine):
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, check=False)
         return Once(name, open(cidfile).read().strip(), done, start)
 
-    def exec(self, container, *command):
-        return subprocess.run(self._docker("exec", container.name, *command), env=self.machine.env, stdin=subprocess.DEVNULL,
+    def exec(self, container, *command, options=()):
+        return subprocess.run(self._docker("exec", *options, container.name, *command), env=self.machine.env, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False)
 
     def remove(self, name):
@@ -716,7 +716,7 @@ OTHER_RUNTIME = ("attribution/only-command", "benign/start-and-stop", "block_dev
 IN_VM = ("attribution/*", "benign/*", "privileged/*", "block_device/mount-old", "block_device/mount-new", "block_device/open",
          "block_device/mknod", "block_device/near-*", "environ/cat*", "environ/symlink", "environ/task-alias", "environ/second-proc",
          "environ/bind-mounted", "environ/exec", "environ/near-*", "environ/host-pid*", "uevent_helper/shell-*",
-         "agent/*", "response/freeze", "response/kill", "collect/hostile", "uevent_helper/openat2-*", "uevent_helper/write*", "uevent_helper/descriptor*", "uevent_helper/near-*")
+         "agent/*", "posture/*", "response/freeze", "response/kill", "collect/hostile", "uevent_helper/openat2-*", "uevent_helper/write*", "uevent_helper/descriptor*", "uevent_helper/near-*")
 
 
 def act(name, kernels=ALL, engines=EACH, own_agent=False):

@@ -30,15 +30,18 @@ private final class ControlSocket: Sendable {
 @Suite struct InventoryCommandTests {
     private static let keys: Set<String> = [
         "id", "name", "image", "runtime", "pid", "privileged", "pod", "namespace", "parent",
+        "sandbox", "image_digest", "verdict", "reasons", "pod_security", "processes",
     ]
     private static let id = String(repeating: "0123456789abcdef", count: 4)
     private static let response = """
         {"version":1,"containers":[\
         {"id":"\(id)","name":"web","image":"docker.io/library/nginx:1","runtime":"docker","pid":4711,"privileged":true,\
-        "pod":"shop","namespace":"prod","parent":"outer"},\
+        "pod":"shop","namespace":"prod","parent":"outer","sandbox":false,"image_digest":"sha256:1",\
+        "verdict":"privileged","reasons":["docker hostconfig Privileged=true"],"pod_security":"privileged",\
+        "processes":[{"pid":9,"comm":"sh","verdict":"privileged","reasons":["r"]}]},\
         {"id":"raw","name":null,"image":null,"runtime":"runc","pid":null,"privileged":null,"pod":null,"namespace":null},\
         {"id":"x","name":"a\\u001b[2Jb\\nc","image":"i","runtime":"podman","pid":1,"privileged":false,"pod":null,\
-        "namespace":null}]}
+        "namespace":null,"verdict":"privileged-in-userns"}]}
         """
 
     private final class Request: Sendable {
@@ -79,10 +82,10 @@ private final class ControlSocket: Sendable {
         #expect(run.status == 0, "\(run.errors)")
         #expect(
             run.output == """
-                CONTAINER ID   NAME       IMAGE                       RUNTIME   PID    PRIVILEGED   POD    NAMESPACE
-                0123456789ab   web        docker.io/library/nginx:1   docker    4711   yes          shop   prod
-                raw            -          -                           runc      -      unknown      -      -
-                x              a?[2Jb?c   i                           podman    1      no           -      -
+                CONTAINER ID   NAME       IMAGE                       RUNTIME   PID    VERDICT                POD    NAMESPACE
+                0123456789ab   web        docker.io/library/nginx:1   docker    4711   privileged             shop   prod
+                raw            -          -                           runc      -      unknown                -      -
+                x              a?[2Jb?c   i                           podman    1      privileged-in-userns   -      -
 
                 """)
     }
@@ -113,6 +116,6 @@ private final class ControlSocket: Sendable {
         let header = run.output.components(separatedBy: "\n")[0].components(separatedBy: "  ")
         #expect(
             header.map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
-                == ["CONTAINER ID", "NAME", "IMAGE", "RUNTIME", "PID", "PRIVILEGED", "POD", "NAMESPACE"])
+                == ["CONTAINER ID", "NAME", "IMAGE", "RUNTIME", "PID", "VERDICT", "POD", "NAMESPACE"])
     }
 }

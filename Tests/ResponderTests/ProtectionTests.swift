@@ -18,7 +18,7 @@ import Testing
         let identity = HostIdentity(
             mountNamespace: host, pidNamespace: NamespaceID(4_026_531_836), networkNamespace: NamespaceID(1),
             userNamespace: NamespaceID(2), root: FileID(device: DeviceNumber(major: 254, minor: 0), inode: 2),
-            boundingCapabilities: 0, runtimeBinaries: [runc])
+            boundingCapabilities: [], runtimeBinaries: [runc])
         var protection = Protection(
             host: identity, agent: [500, 501], ownPID: getpid(), binaries: ProtectedBinaries(names: [sshd: "sshd"]),
             proc: proc)
@@ -79,7 +79,7 @@ import Testing
     @Test func ancestorsReachTheFirstProcess() throws {
         let identity = HostIdentity(
             mountNamespace: host, pidNamespace: host, networkNamespace: host, userNamespace: host, root: runc,
-            boundingCapabilities: 0, runtimeBinaries: [])
+            boundingCapabilities: [], runtimeBinaries: [])
         let protection = Protection(
             host: identity, agent: [], ownPID: getpid(), binaries: ProtectedBinaries(), proc: proc)
         #expect(protection.ancestors.contains(getppid()))

@@ -1,0 +1,184 @@
+import EventModel
+private import LinuxSystem
+
+/// What each engine keeps of a container beside the OCI configuration.
+extension ContainerReader {
+    func describePodmanRights(_ annotations: [String: String], into facts: inout PrivilegeFacts) {
+        guard let value = annotations["io.podman.annotations.privileged"] else { return }
+        facts.declared = value == "TRUE"
+        facts.declaredBy = "podman annotation privileged=\(facts.declared == true ? "TRUE" : "FALSE")"
+    }
+
+    func describeCRI(_ annotations: [String: String], into container: inout Container) {
+        container.pod = annotations["io.kubernetes.cri.sandbox-name"]
+        container.podNamespace = annotations["io.kubernetes.cri.sandbox-namespace"]
+        container.isSandbox = annotations["io.kubernetes.cri.container-type"] == "sandbox"
+        container.image =
+            annotations["io.kubernetes.cri.image-name"] ?? annotations["io.kubernetes.cri.podsandbox.image-name"]
+        container.name = annotations["io.kubernetes.cri.container-name"]
+    }
+
+    func describeCRIO(_ annotations: [String: String], into container: inout Container) {
+        container.pod = annotations["io.kubernetes.pod.name"] ?? annotations["io.kubernetes.cri-o.KubeName"]
+        container.podNamespace =
+            annotations["io.kubernetes.pod.namespace"] ?? annotations["io.kubernetes.cri-o.Namespace"]
+        container.isSandbox = annotations["io.kubernetes.cri-o.ContainerType"] == "sandbox"
+        container.name = annotations["io.kubernetes.container.name"] ?? annotations["io.kubernetes.cri-o.Name"]
+        container.image = annotations["io.kubernetes.cri-o.ImageName"] ?? annotations["io.kubernetes.cri-o.Image"]
+    }
+
+    func describeDocker(into container: inout Container, _ facts: inout PrivilegeFacts) {
+        let directory = "\(root)/var/lib/docker/containers/\(container.id.rawValue)"
+        guard let configuration = RuntimeFile.read("\(directory)/config.v2.json", as: DockerConfiguration.self) else {
+            return
+        }
+        container.runtime = .docker
+        if let name = configuration.name { container.name = name.hasPrefix("/") ? String(name.dropFirst()) : name }
+        container.image = configuration.config?.image
+        container.imageDigest = dockerDigest(configuration.imageID)
+        // cri-dockerd's labels.
+        let labels = configuration.config?.labels ?? [:]
+        container.pod = labels["io.kubernetes.pod.name"]
+        container.podNamespace = labels["io.kubernetes.pod.namespace"]
+        container.isSandbox = labels["io.kubernetes.docker.type"] == "podsandbox"
+        if container.initProcess == nil { container.initProcess = living(configuration.state?.pid, startTime: nil) }
+        let rights = RuntimeFile.read("\(directory)/hostconfig.json", as: DockerHostConfiguration.self)
+        if let privileged = rights?.privileged {
+            facts.declared = privileged
+            facts.declaredBy = "docker hostconfig Privileged=\(privileged)"
+        }
+        var told = PrivilegeFacts.DockerFacts()
+        told.networkMode = rights?.networkMode
+        told.restartPolicy = rights?.restartPolicy?.name
+        told.restartAttempts = rights?.restartPolicy?.attempts
+        for binding in (rights?.portBindings ?? [:]).values.compactMap(\.self).joined() {
+            guard let port = binding.port.flatMap({ UInt16($0) }) else { continue }
+            told.ports.append(PrivilegeFacts.PublishedPort(address: binding.address ?? "", port: port))
+        }
+        told.hasHealthCheck = configuration.config?.healthCheck.map { $0.test?.first != "NONE" } ?? false
+        facts.docker = told
+    }
+
+    func describePodman(
+        _ configuration: OCIConfiguration?, storage path: String?, into container: inout Container
+    ) {
+        // …/overlay-containers/ID/userdata/config.json
+        var storage = "/var/lib/containers/storage/overlay-containers"
+        if let path, let end = path.firstRange(of: "/overlay-containers/") {
+            storage = String(path[..<end.upperBound].dropLast())
+        }
+        let stored = RuntimeFile.read("\(root)\(storage)/containers.json", as: [StoredContainer].self) ?? []
+        if let own = stored.first(where: { $0.id == container.id.rawValue }) {
+            let metadata = own.metadata.flatMap { RuntimeFile.decode(Array($0.utf8), as: StoredMetadata.self) }
+            container.name = own.names?.first ?? metadata?.name
+            container.image = metadata?.imageName
+            container.imageDigest = podmanDigest(own.image, containers: storage)
+        }
+        if container.name == nil { container.name = conmonName(container) }
+        // A pod's containers name its infra container, whose host name is the pod's name (kube play).
+        var infra: OCIConfiguration?
+        if let sandbox = configuration?.annotations?["io.kubernetes.cri-o.SandboxID"],
+            let id = ContainerID(validating: sandbox), id != container.id
+        {
+            let file = "\(root)\(storage)/\(id.rawValue)/userdata/config.json"
+            infra = RuntimeFile.read(file, as: OCIConfiguration.self)
+        } else if let name = container.name, Self.isInfraName(name), let configuration {
+            infra = configuration
+            container.isSandbox = true
+        }
+        guard let infra else { return }
+        container.pod = infra.hostname
+        // podman has no namespaces: `kube play` drops the manifest's, and all its pods live in one.
+        container.podNamespace = "default"
+    }
+
+    /// `9a3d3b3a2a9d-infra`: the first half of the pod's id.
+    private static func isInfraName(_ name: String) -> Bool {
+        guard name.hasSuffix("-infra") else { return false }
+        let id = name.dropLast("-infra".utf8.count)
+        return id.utf8.count == 12 && id.allSatisfy(\.isHexDigit)
+    }
+
+    /// The `-n NAME` of the conmon that is the init's parent.
+    private func conmonName(_ container: Container) -> String? {
+        guard let pid = container.initProcess?.pid, let parent = try? proc.stat(pid).parentPID,
+            let words = try? proc.commandLine(parent), words.contains(container.id.rawValue),
+            let option = words.firstIndex(of: "-n"), option + 1 < words.count
+        else { return nil }
+        return words[option + 1]
+    }
+
+    private static func isCRI(_ configuration: OCIConfiguration?) -> Bool {
+        configuration?.annotations?.keys.contains { $0.hasPrefix("io.kubernetes.cri.") } ?? false
+    }
+
+    /// A containerd's state directory, and the root directory with its database.
+    private static let containerds = [
+        (state: "/run/containerd", root: "/var/lib/containerd"),
+        (state: "/run/k3s/containerd", root: "/var/lib/rancher/k3s/agent/containerd"),
+    ]
+
+    /// The image of a container that `ctr` made, and every image's digest: only containerd's database has them, and before
+    /// the task starts.
+    func describeContainerd(_ configuration: OCIConfiguration?, bundle: String?, into container: inout Container) {
+        let id = container.id.rawValue
+        var namespace: Substring
+        var roots = Self.containerds.map(\.root)
+        if let bundle, let marker = bundle.firstRange(of: "/io.containerd.runtime.v2.task/") {
+            // STATE/io.containerd.runtime.v2.task/NAMESPACE/ID
+            let parts = bundle[marker.upperBound...].split(separator: "/", omittingEmptySubsequences: false)
+            guard parts.count >= 2, parts[1] == id else { return }
+            namespace = parts[0]
+            // Two containerds may have containers of one name.
+            let state = bundle[..<marker.lowerBound]
+            if let own = Self.containerds.first(where: { $0.state == state }) { roots = [own.root] }
+        } else {
+            // ctr's cgroup: /NAMESPACE/ID
+            let parts = container.cgroupPath.split(separator: "/")
+            guard parts.count == 2, parts[1] == id else { return }
+            namespace = parts[0]
+        }
+        for directory in roots {
+            let path = "\(root)\(directory)/io.containerd.metadata.v1.bolt/meta.db"
+            guard let database = try? BoltDatabase(path: path),
+                let stored = database.value(["v1", String(namespace), "containers", id, "image"])
+            else { continue }
+            // Empty for `ctr container create --rootfs`.
+            guard let image = String(validating: stored, as: UTF8.self), !image.isEmpty else { return }
+            if container.image == nil, !Self.isCRI(configuration) { container.image = image }
+            let digest = database.value(["v1", String(namespace), "images", image, "target", "digest"])
+            container.imageDigest = digest.flatMap { Self.digest(String(decoding: $0, as: UTF8.self)) }
+            return
+        }
+    }
+
+    /// `sha256:` and 64 digits, nothing else.
+    private static func digest(_ text: String?) -> String? {
+        guard let text, text.hasPrefix("sha256:"), text.utf8.count == 71, text.dropFirst(7).allSatisfy(\.isHexDigit)
+        else { return nil }
+        return text
+    }
+
+    /// docker's store has a digest for what came from a registry, under `REPOSITORY@DIGEST`.
+    private func dockerDigest(_ image: String?) -> String? {
+        guard let image else { return nil }
+        for driver in (try? directoryEntries("\(root)/var/lib/docker/image")) ?? [] {
+            let file = "\(root)/var/lib/docker/image/\(driver)/repositories.json"
+            let stored = RuntimeFile.read(file, as: DockerRepositories.self)?.repositories ?? [:]
+            for (name, id) in stored.values.joined() where id == image {
+                if let at = name.lastIndex(of: "@"), let digest = Self.digest(String(name[name.index(after: at)...])) {
+                    return digest
+                }
+            }
+        }
+        return nil
+    }
+
+    /// containers/storage's images.json, beside the containers'.
+    private func podmanDigest(_ image: String?, containers: String) -> String? {
+        guard let image else { return nil }
+        let file = "\(root)\(containers.replacing("/overlay-containers", with: "/overlay-images"))/images.json"
+        let stored = RuntimeFile.read(file, as: [StoredImage].self) ?? []
+        return Self.digest(stored.first { $0.id == image }?.digest)
+    }
+}

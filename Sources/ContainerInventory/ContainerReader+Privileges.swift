@@ -1,0 +1,211 @@
+package import EventModel
+import LinuxSystem
+
+extension OCIConfiguration {
+    /// What the runtime is told: a namespace that it does not name is the caller's.
+    var view: PrivilegeView {
+        var view = PrivilegeView()
+        view.capabilities = CapabilitySet(names: process?.capabilities?.bounding ?? [])
+        var shared = Set(NamespaceKind.allCases)
+        // One with a path is joined: a sandbox', another container's or the host's, which the kernel's view tells.
+        for namespace in linux?.namespaces ?? [] {
+            if let kind = namespace.type.flatMap(NamespaceKind.init(rawValue:)) { shared.remove(kind) }
+        }
+        view.hostNamespaces = shared
+        view.userMappings = linux?.uidMappings?.compactMap { mapping in
+            guard let inside = mapping.containerID, let outside = mapping.hostID, let count = mapping.size else {
+                return nil
+            }
+            return IDMapping(inside: inside, outside: outside, count: count)
+        }
+        view.hasMaskedPaths = !(linux?.maskedPaths ?? []).isEmpty || !(linux?.readonlyPaths ?? []).isEmpty
+        let sysfs = mounts?.last { $0.destination == "/sys" }
+        view.hasReadOnlySysfs = sysfs?.options?.contains("ro") ?? false
+        view.isRootReadOnly = root?.readonly ?? false
+        view.hasSeccomp = linux?.seccomp != nil
+        view.noNewPrivileges = process?.noNewPrivileges ?? false
+        view.label = [process?.apparmorProfile, process?.selinuxLabel].compactMap(\.self).first { !$0.isEmpty } ?? ""
+        view.userID = process?.user?.uid ?? 0
+        view.mounts = (mounts ?? []).compactMap(\.hostMount)
+        return view
+    }
+
+    /// Calls that are allowed without a condition on their arguments, and by no later rule refused.
+    var seccompProfile: SeccompProfile? {
+        guard let seccomp = linux?.seccomp else { return nil }
+        let isAllowed = Self.allows(seccomp.defaultAction)
+        return SeccompProfile(
+            allowed: Set(
+                SeccompProfile.callsOfInterest.filter { call in
+                    let rules = (seccomp.syscalls ?? []).filter { $0.names?.contains(call) ?? false }
+                    guard !rules.isEmpty else { return isAllowed }
+                    return rules.contains { Self.allows($0.action) && ($0.args ?? []).isEmpty }
+                }))
+    }
+
+    private static func allows(_ action: String?) -> Bool { action == "SCMP_ACT_ALLOW" || action == "SCMP_ACT_LOG" }
+
+    /// By the rules in their order: the last that speaks of all block devices counts.
+    var allowsAllBlockDevices: Bool {
+        var allows = false
+        for rule in linux?.resources?.devices ?? [] {
+            guard rule.major.map({ $0 < 0 }) ?? true, rule.minor.map({ $0 < 0 }) ?? true,
+                ["", "a", "b"].contains(rule.type ?? "")
+            else { continue }
+            let access = rule.access ?? "rwm"
+            // `m` alone lets make a node, which cannot be opened then.
+            guard access.contains("r") || access.contains("w") || rule.allow != true else { continue }
+            allows = rule.allow ?? false
+        }
+        return allows
+    }
+}
+
+extension OCIConfiguration.Mount {
+    /// A bind mount of something of the host; nil for file systems of the container's own, and for single device nodes.
+    var hostMount: HostMount? {
+        let options = options ?? []
+        guard type == "bind" || options.contains("bind") || options.contains("rbind"), let source, let destination,
+            source.hasPrefix("/"), !source.hasPrefix("/dev/")
+        else { return nil }
+        return HostMount(
+            source: source, destination: destination, isReadOnly: options.contains("ro"),
+            isShared: options.contains("shared") || options.contains("rshared"))
+    }
+}
+
+extension ContainerReader {
+    /// What the declaration alone tells.
+    func declare(_ configuration: OCIConfiguration, into facts: inout PrivilegeFacts) {
+        facts.declaration = configuration.view
+        facts.seccomp = configuration.seccompProfile
+        let devices = configuration.linux?.devices ?? []
+        facts.blockDevices = devices.filter { $0.type == "b" }.compactMap(\.number)
+        facts.hasMemoryDevice = devices.contains { $0.type == "c" && $0.major == 1 && $0.minor == 1 }
+        facts.allowsAllBlockDevices = configuration.allowsAllBlockDevices
+        if !facts.blockDevices.isEmpty { facts.hostDisks = disks(among: facts.blockDevices) }
+        let resources = configuration.linux?.resources
+        // runc takes what is not above zero for "no limit".
+        facts.memoryLimit = resources?.memory?.limit.flatMap { $0 > 0 ? $0 : nil }
+        facts.cpuShares = resources?.cpu?.shares.flatMap { $0 > 0 ? $0 : nil }
+        facts.processLimit = resources?.pids?.limit.flatMap { $0 > 0 ? $0 : nil }
+        facts.sysctls = (configuration.linux?.sysctl ?? [:]).keys.sorted()
+    }
+
+    /// Those on which, or on a partition of which, a file system is mounted on the host.
+    private func disks(among devices: [DeviceNumber]) -> [DeviceNumber] {
+        var used: Set<DeviceNumber> = []
+        for mount in hostMounts {
+            guard used.insert(mount.device).inserted else { continue }
+            // A partition's directory lies in its disk's.
+            let directory = "\(root)/sys/dev/block/\(mount.device)"
+            guard (try? FileStatus.of("\(directory)/partition")) != nil,
+                let text = try? readFile("\(directory)/../dev", limit: 64),
+                let disk = DeviceNumber(decimal: String(decoding: text, as: UTF8.self).prefix { $0 != "\n" })
+            else { continue }
+            used.insert(disk)
+        }
+        return devices.filter(used.contains)
+    }
+
+    var hostMounts: [MountInfo] {
+        if let mounts = try? proc.mounts(1), !mounts.isEmpty { return mounts }
+        let own = (try? readLink("\(proc.root)/self")).flatMap { Int32($0) } ?? 1
+        return (try? proc.mounts(own)) ?? []
+    }
+
+    /// The rights of one process as /proc shows them; mounts and what hangs on them are left out.
+    package func view(ofProcess pid: Int32) -> PrivilegeView? {
+        guard let status = try? proc.status(pid) else { return nil }
+        var view = PrivilegeView()
+        view.capabilities = status["CapBnd"].flatMap { UInt64($0, radix: 16) }.map(CapabilitySet.init(rawValue:))
+        view.hasSeccomp = status["Seccomp"].map { $0 != "0" }
+        view.noNewPrivileges = status["NoNewPrivs"].map { $0 == "1" }
+        var shared: Set<NamespaceKind> = []
+        for kind in NamespaceKind.allCases {
+            guard let own = try? proc.namespaceByLink(pid, kind.procName) else {
+                // A process that ends in between has none; a kernel may lack some.
+                if kind == .user { return nil }
+                continue
+            }
+            if own == host.namespace(kind) { shared.insert(kind) }
+        }
+        view.hostNamespaces = shared
+        view.userMappings = shared.contains(.user) ? [] : mappings(pid)
+        if let uid = status["Uid"]?.split(separator: "\t").first.flatMap({ UInt32($0) }) {
+            view.userID = Self.inside(uid, view.userMappings ?? [])
+        }
+        if host.hasLabels, let label = try? readFile(proc.path(pid, "attr/current"), limit: 4096) {
+            view.label = String(decoding: label.prefix { $0 != 0 && $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        }
+        return view
+    }
+
+    private func mappings(_ pid: Int32) -> [IDMapping]? {
+        guard let bytes = try? readFile(proc.path(pid, "uid_map"), limit: 64 * 1024) else { return nil }
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line in
+            let numbers = line.split(separator: " ").compactMap { UInt32($0) }
+            return numbers.count == 3 ? IDMapping(inside: numbers[0], outside: numbers[1], count: numbers[2]) : nil
+        }
+    }
+
+    private static func inside(_ uid: UInt32, _ mappings: [IDMapping]) -> UInt32? {
+        if mappings.isEmpty { return uid }
+        for mapping in mappings where uid >= mapping.outside && uid - mapping.outside < mapping.count {
+            let (inside, isOver) = mapping.inside.addingReportingOverflow(uid - mapping.outside)
+            return isOver ? nil : inside
+        }
+        return nil
+    }
+
+    /// What hangs on the mounts that a process sees.
+    func look(at mounts: [MountInfo], into view: inout PrivilegeView, declared: [HostMount]) {
+        // The last mount on a point is the one that is seen.
+        view.hasReadOnlySysfs = mounts.last { $0.mountPoint == "/sys" }?.isReadOnly ?? false
+        view.hasMaskedPaths = mounts.contains { Self.masks($0) }
+        view.isRootReadOnly = mounts.last { $0.mountPoint == "/" }?.isReadOnly
+        let hostMounts = hostMounts
+        var seen: [HostMount] = []
+        for mount in mounts where !Self.isOwn(mount) {
+            let told = declared.last { HostPath.normal($0.destination) == mount.mountPoint }
+            guard let source = told?.source ?? Self.hostPath(of: mount, hostMounts) else { continue }
+            // The container's own root directory, wherever it lies on the host.
+            if mount.mountPoint == "/", source != "/" { continue }
+            seen.append(
+                HostMount(
+                    source: source, destination: mount.mountPoint, isReadOnly: mount.isReadOnly,
+                    isShared: told?.isShared ?? false))
+        }
+        view.mounts = seen
+    }
+
+    /// File systems that an engine makes for each container, and single device nodes.
+    private static func isOwn(_ mount: MountInfo) -> Bool {
+        if ["/proc", "/sys"].contains(mount.mountPoint) { return true }
+        if ["/proc/", "/sys/", "/dev/"].contains(where: mount.mountPoint.hasPrefix) { return true }
+        return ["overlay", "cgroup", "cgroup2", "devpts", "mqueue"].contains(mount.filesystemType)
+    }
+
+    /// Where on the host the root of a mount lies: the host's mount of the same file system that covers it most closely.
+    static func hostPath(of mount: MountInfo, _ hostMounts: [MountInfo]) -> String? {
+        var best: MountInfo?
+        for other in hostMounts where other.device == mount.device {
+            let covers =
+                other.root == "/" || mount.root == other.root || mount.root.hasPrefix(other.root + "/")
+            guard covers, best.map({ other.root.utf8.count > $0.root.utf8.count }) ?? true else { continue }
+            best = other
+        }
+        guard let best else { return nil }
+        let rest = best.root == "/" ? mount.root[...] : mount.root.dropFirst(best.root.count)
+        let path = (best.mountPoint == "/" ? "" : best.mountPoint) + (rest == "/" ? "" : rest)
+        return path.isEmpty ? "/" : path
+    }
+
+    /// A mount that hides or locks a part of /proc, or a part of /sys that no engine leaves open.
+    private static func masks(_ mount: MountInfo) -> Bool {
+        if mount.mountPoint.hasPrefix("/proc/") {
+            return mount.isReadOnly || mount.filesystemType == "tmpfs"
+        }
+        return mount.mountPoint == "/sys/firmware" && mount.filesystemType == "tmpfs"
+    }
+}

@@ -1,0 +1,88 @@
+/// What a path of the host means to a container that has it. Paths are the host's, absolute, without a slash at the end.
+package enum HostPath {
+    package enum Kind: Sendable, Equatable {
+        /// `/`.
+        case root
+        /// What the host runs or is configured by.
+        case system
+        /// State of an engine or of the kubelet: other containers' files and secrets.
+        case engine
+        /// A socket that makes containers, or a directory that has one in it.
+        case runtimeSocket
+        /// Keys and passwords of the host.
+        case credentials
+        /// /proc and /sys of the host.
+        case processes
+        case logs
+    }
+
+    static let sockets = [
+        "/run/docker.sock", "/run/containerd/containerd.sock", "/run/crio/crio.sock", "/run/podman/podman.sock",
+        "/run/cri-dockerd.sock", "/run/dockershim.sock", "/run/k3s/containerd/containerd.sock",
+        "/run/buildkit/buildkitd.sock", "/run/docker/containerd/containerd.sock",
+    ]
+    private static let systems = [
+        "/etc", "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/boot", "/var/spool/cron", "/opt/cni",
+    ]
+    /// Directories that are the host's as a whole, and not in each of their parts.
+    private static let parents = ["/dev", "/opt", "/var", "/var/lib"]
+    private static let engines = [
+        "/var/lib/docker", "/var/lib/containerd", "/var/lib/containers", "/var/lib/kubelet", "/var/lib/crio",
+        "/var/lib/rancher", "/var/lib/etcd", "/run/containerd", "/run/containers", "/run/docker", "/run/crio",
+        "/run/runc", "/run/crun", "/run/systemd",
+    ]
+    /// What engines themselves put into each container, and volumes, which are the container's own.
+    private static let given = [
+        "/var/lib/docker/containers/", "/var/lib/docker/volumes/", "/var/lib/docker/overlay2/",
+        "/var/lib/containers/storage/overlay", "/var/lib/containers/storage/volumes/", "/run/containers/storage/",
+        "/var/lib/kubelet/pods/", "/run/containerd/io.containerd.", "/var/lib/containerd/io.containerd.",
+        "/run/docker/containerd/daemon/io.containerd.", "/run/user/", "/run/netns/", "/run/cni/",
+        "/var/lib/rancher/k3s/agent/containerd/io.containerd.", "/run/k3s/containerd/io.containerd.",
+        "/var/lib/nerdctl/",
+    ]
+
+    /// `/var/run` is `/run`; a slash at the end is left out.
+    static func normal(_ path: String) -> String {
+        var path = path
+        while path.utf8.count > 1, path.hasSuffix("/") { path.removeLast() }
+        if path == "/var/run" || path.hasPrefix("/var/run/") { path.removeFirst("/var".utf8.count) }
+        return path
+    }
+
+    /// Nil for what is of no consequence, and for what engines give to each container.
+    package static func kind(of path: String) -> Kind? {
+        let path = normal(path)
+        if path == "/" { return .root }
+        if isGiven(path) { return nil }
+        if sockets.contains(where: { $0 == path || $0.hasPrefix(path + "/") }) { return .runtimeSocket }
+        if isIn(path, ["/proc", "/sys"]) { return .processes }
+        if isIn(path, ["/root", "/etc/ssh", "/etc/kubernetes", "/etc/shadow"]) || path == "/home"
+            || path.split(separator: "/").contains(".ssh")
+        {
+            return .credentials
+        }
+        if isIn(path, engines) { return .engine }
+        if isIn(path, ["/var/log"]) { return .logs }
+        if isIn(path, systems) { return isHarmless(path) ? nil : .system }
+        return parents.contains(path) ? .system : nil
+    }
+
+    /// Files of an engine that each container gets (`/etc/hosts`), its own volumes, its pod's directories.
+    package static func isGiven(_ path: String) -> Bool {
+        let path = normal(path)
+        return given.contains { path.hasPrefix($0) }
+    }
+
+    /// Clocks, certificates, name resolution: mounted everywhere, and of no use for leaving.
+    private static func isHarmless(_ path: String) -> Bool {
+        let directories = [
+            "/etc/localtime", "/etc/timezone", "/etc/ssl/certs", "/usr/share/zoneinfo", "/usr/share/ca-certificates",
+        ]
+        return isIn(path, directories)
+            || ["/etc/resolv.conf", "/etc/hosts", "/etc/hostname", "/etc/machine-id", "/etc/os-release"].contains(path)
+    }
+
+    private static func isIn(_ path: String, _ directories: [String]) -> Bool {
+        directories.contains { path == $0 || path.hasPrefix($0 + "/") }
+    }
+}
