@@ -57,6 +57,15 @@ package struct ContainerCgroup: Sendable, Hashable {
         return nil
     }
 
+    /// The own cgroup of the outermost container that `path` lies in; nil when it names none.
+    package static func outermostPath(_ path: String) -> String? {
+        guard let innermost = classify(path) else { return nil }
+        for component in innermost.path.split(separator: "/") {
+            if let found = classify(String(innermost.path[..<component.endIndex])) { return found.path }
+        }
+        return innermost.path
+    }
+
     /// The one path that stands for all lines of `/proc/PID/cgroup`: systemd's hierarchy, else v2, else the first that is
     /// not the root. Runtimes put a container at the same path in every hierarchy, or below the caller's own cgroup in
     /// some of them (runc with an empty cgroupsPath: `memory:/caller/ID`).

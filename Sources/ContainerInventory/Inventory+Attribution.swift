@@ -137,7 +137,7 @@ extension Inventory {
         return attribution
     }
 
-    private func ancestors(of pid: Int32) -> [ProcessRecord] {
+    func ancestors(of pid: Int32) -> [ProcessRecord] {
         var found: [ProcessRecord] = []
         var pid = pid
         // A pid that was used again can close a circle.

@@ -42,6 +42,9 @@ package struct Inventory: Sendable {
     var table: ProcessTable
     var containerTable: ContainerTable
     var users: UserNames
+    /// Found outside their container's cgroup and not told yet; and parents of such, to be looked at. Both bounded.
+    var leavings: [CgroupLeaving] = []
+    var suspects: [Int32] = []
     var tally = Counters()
     /// CLOCK_REALTIME minus CLOCK_MONOTONIC, nanoseconds: the times of events are the former's.
     package var clockOffset: UInt64
@@ -114,6 +117,8 @@ package struct Inventory: Sendable {
             guard isIn || (stand != nil && entry.containerID == stand) else { continue }
             var adopted = entry
             adopted.containerID = discovery.id
+            // Where it lies is learned at the next look.
+            adopted.stay = CgroupStay()
             store(adopted, before: entry.containerID, now: now)
         }
         if let stand { containerTable.remove(stand) }
@@ -228,7 +233,7 @@ package struct Inventory: Sendable {
             execute(&entry, facts: facts, time: 0, now: now)
         } else {
             entry.take(facts)
-            join(&entry, facts: facts, now: now)
+            join(&entry, facts: facts, isExec: false, now: now)
         }
         store(entry, before: before, now: now)
         return entry
@@ -241,7 +246,7 @@ package struct Inventory: Sendable {
             // A runtime's child whose fork is not told of yet.
             entry.setup = setup
             entry.take(facts)
-            join(&entry, facts: facts, now: now)
+            join(&entry, facts: facts, isExec: false, now: now)
         } else {
             execute(&entry, facts: facts, time: 0, now: now)
         }
@@ -284,8 +289,13 @@ package struct Inventory: Sendable {
         // What could not be read any more is not what it was before.
         entry.forgetProgram()
         entry.take(facts)
-        join(&entry, facts: facts, now: now)
-        if let previous, entry.setup == nil { leaveSetup(&entry, facts: facts, setup: previous, now: now) }
+        join(&entry, facts: facts, isExec: true, now: now)
+        if let previous, entry.setup == nil {
+            leaveSetup(&entry, facts: facts, setup: previous, now: now)
+            // A cgroup that names no container is known for one only now.
+            let isInContainer = entry.containerID != nil
+            follow(&entry, facts: facts, isInContainer: isInContainer, isExec: true, now: now)
+        }
     }
 
     /// The container that the process' cgroup names, the one around it, and why it is in doubt.
@@ -309,9 +319,10 @@ package struct Inventory: Sendable {
     }
 
     /// Takes over the membership that the process' cgroup shows.
-    private mutating func join(_ entry: inout ProcessEntry, facts: ProcessFacts, now: UInt64) {
+    private mutating func join(_ entry: inout ProcessEntry, facts: ProcessFacts, isExec: Bool, now: UInt64) {
         guard facts.isCgroupKnown else { return }
         let (id, outer, doubt) = resolve(facts)
+        follow(&entry, facts: facts, isInContainer: id != nil, isExec: isExec, now: now)
         // Outside every container's cgroup: what the table knows stays, a process that left is still its container's.
         guard let id else { return }
         if let doubt { entry.ambiguity = doubt }

@@ -12,12 +12,14 @@ package struct ProcessFacts: Sendable, Equatable {
     package var executablePath: String
     /// At most 4,096 bytes.
     package var commandLine: [String]
-    /// False when `/proc/PID/cgroup` could not be read: then `cgroup` nil says nothing.
+    /// False when `/proc/PID/cgroup` could not be read, or told nothing any more: then `cgroup` nil says nothing.
     package var isCgroupKnown: Bool
     /// What the cgroup paths name; nil for a path of no engine (the host's own, or raw runc's).
     package var cgroup: ContainerCgroup?
     /// `ContainerCgroup.principalPath`.
     package var cgroupPath: String
+    /// Its cgroup in each hierarchy.
+    package var memberships: [CgroupMembership]
     package var root: FileID?
     package var mountNamespace: NamespaceID?
     package var pidNamespace: NamespaceID?
@@ -29,8 +31,9 @@ package struct ProcessFacts: Sendable, Equatable {
     package init(
         key: ProcessKey, parentPID: Int32, comm: String = "", executable: FileID? = nil, executablePath: String = "",
         commandLine: [String] = [], isCgroupKnown: Bool = true, cgroup: ContainerCgroup? = nil,
-        cgroupPath: String = "/", root: FileID? = nil, mountNamespace: NamespaceID? = nil,
-        pidNamespace: NamespaceID? = nil, namespacedPID: Int32 = 0, uid: UInt32 = .max
+        cgroupPath: String = "/", memberships: [CgroupMembership] = [], root: FileID? = nil,
+        mountNamespace: NamespaceID? = nil, pidNamespace: NamespaceID? = nil, namespacedPID: Int32 = 0,
+        uid: UInt32 = .max
     ) {
         self.key = key
         self.parentPID = parentPID
@@ -41,6 +44,7 @@ package struct ProcessFacts: Sendable, Equatable {
         self.isCgroupKnown = isCgroupKnown
         self.cgroup = cgroup
         self.cgroupPath = cgroupPath
+        self.memberships = memberships
         self.root = root
         self.mountNamespace = mountNamespace
         self.pidNamespace = pidNamespace
@@ -71,12 +75,7 @@ package struct ProcessReader: Sendable {
             key: ProcessKey(pid: pid, startTime: stat.startTime), parentPID: stat.parentPID, comm: stat.comm)
         // In the order in which a short-lived process loses what the facts are read from.
         facts.commandLine = (try? proc.commandLine(pid)) ?? []
-        if let cgroups = try? proc.cgroups(pid), !cgroups.isEmpty {
-            facts.cgroup = ContainerCgroup.classify(cgroups)
-            facts.cgroupPath = ContainerCgroup.principalPath(cgroups)
-        } else {
-            facts.isCgroupKnown = false
-        }
+        takeCgroups(into: &facts)
         facts.executable = try? proc.executable(pid)
         facts.executablePath = (try? readLink(proc.path(pid, "exe"))) ?? ""
         facts.mountNamespace = try? proc.namespaceByLink(pid, "mnt")
@@ -87,6 +86,41 @@ package struct ProcessReader: Sendable {
         }
         facts.root = try? FileStatus.of(proc.path(pid, "root")).file
         return facts
+    }
+
+    /// The same of its cgroups alone: two files, and nothing in them that a container can hold up.
+    package func readCgroups(_ pid: Int32) -> ProcessFacts? {
+        guard pid > 0, let stat = try? proc.stat(pid), stat.state != "Z", stat.state != "X" else { return nil }
+        var facts = ProcessFacts(
+            key: ProcessKey(pid: pid, startTime: stat.startTime), parentPID: stat.parentPID, comm: stat.comm)
+        takeCgroups(into: &facts)
+        return facts
+    }
+
+    private func takeCgroups(into facts: inout ProcessFacts) {
+        let memberships = memberships(facts.key.pid)
+        guard !memberships.isEmpty else {
+            facts.isCgroupKnown = false
+            return
+        }
+        facts.cgroup = ContainerCgroup.classify(memberships)
+        facts.cgroupPath = ContainerCgroup.principalPath(memberships)
+        facts.memberships = memberships
+    }
+
+    /// The lines of `/proc/PID/cgroup` that can be believed. Of a process that is ending v1 shows the root, wherever it
+    /// is, and v2 adds a word to the path once the cgroup is gone (docs/kernel-facts.md, P14): it has moved nowhere.
+    private func memberships(_ pid: Int32) -> [CgroupMembership] {
+        guard var memberships = try? proc.cgroups(pid) else { return [] }
+        // A process ends once and for all: one that is not ending now was not when the file was read.
+        if memberships.contains(where: Self.isOfTheEnding), (try? proc.stat(pid))?.isExiting ?? true {
+            memberships.removeAll { $0.hierarchy != 0 || $0.path == "/" || Self.isOfTheEnding($0) }
+        }
+        return memberships
+    }
+
+    private static func isOfTheEnding(_ membership: CgroupMembership) -> Bool {
+        membership.hierarchy == 0 ? membership.path.hasSuffix(" (deleted)") : membership.path == "/"
     }
 
     /// Every process that can be read now.

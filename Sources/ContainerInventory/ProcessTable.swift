@@ -16,6 +16,7 @@ struct ProcessEntry: Sendable {
     var pidNamespace: NamespaceID?
     /// The container it belongs to. Stays when it leaves the container's cgroup.
     var containerID: ContainerID?
+    var stay = CgroupStay()
     /// Its own cgroup was read; false while only its parent's is known.
     var isCgroupKnown = false
     /// Why more than one container fits; nil where one does.

@@ -35,7 +35,7 @@ package struct FieldDescription: Sendable {
 /// Every field that rules can name: the one table behind compilation, `--list` and the documentation.
 package enum FieldCatalog {
     package static let all: [FieldDescription] = [
-        .init(.evtType, .text, .event, "What happened: the call, `write` or `container`", "openat"),
+        .init(.evtType, .text, .event, "What happened: the call, `write`, `container` or `cgroup_leave`", "openat"),
         .init(.evtTime, .number, .event, "Nanoseconds since the epoch, the kernel's", "1748557198960296886"),
         .init(.evtNum, .number, .event, "Serial of the audit event, else 0", "4711"),
         .init(.evtRes, .text, .event, "SUCCESS, or the error's name", "EACCES"),
@@ -50,6 +50,10 @@ package enum FieldCatalog {
         .init(.evtArgFlags, .text, .event, "Open flags, joined by |", "O_RDWR|O_CLOEXEC"),
         .init(.evtArgMode, .text, .event, "Mode argument of creat and mknod, octal", "060660"),
         .init(.evtArgCmd, .text, .event, "Command of fsconfig", "FSCONFIG_CMD_CREATE"),
+        .init(
+            .evtArgCgroups, .text, .event,
+            "Of a cgroup_leave: the cgroups outside in which the process is now, by controllers; v2 is unified",
+            "freezer=/ devices=/"),
         .init(.fdName, .text, .event, "Path of the file, as the kernel has it", "/etc/shadow"),
         .init(.fdNameraw, .text, .event, "Path as the caller wrote it", "../etc/shadow"),
         .init(.fdFilename, .text, .event, "Last component of fd.name, else of fd.nameraw", "shadow"),

@@ -25,6 +25,7 @@ package enum FieldExtraction {
         case .evtArgFlags: openFlags(event).map { .text(OpenFlag.names($0)) } ?? .missing
         case .evtArgMode: event.creationMode.map { .text("0" + String($0, radix: 8)) } ?? .missing
         case .evtArgCmd: command(event)
+        case .evtArgCgroups: text(event.cgroups)
         case .fdName: text(event.name)
         case .fdNameraw: text(event.rawName)
         case .fdFilename: path(event, isDirectory: false)

@@ -15,6 +15,7 @@ package enum FieldID: String, Sendable, CaseIterable, BitwiseCopyable {
     case evtArgFlags = "evt.arg.flags"
     case evtArgMode = "evt.arg.mode"
     case evtArgCmd = "evt.arg.cmd"
+    case evtArgCgroups = "evt.arg.cgroups"
     case fdName = "fd.name"
     case fdNameraw = "fd.nameraw"
     case fdFilename = "fd.filename"

@@ -9,6 +9,8 @@ package enum EventType: UInt8, CaseIterable, Sendable {
     case write
     /// A container started or was found running (`evt.type = container`, as Falco's container plugin has it).
     case container
+    /// A process of a container is outside its container's cgroup now (`evt.type = cgroup_leave`).
+    case cgroupLeave
     /// A call that no rule names; it ends in no index.
     case other
 
@@ -34,6 +36,7 @@ package enum EventType: UInt8, CaseIterable, Sendable {
         case .execveat: "execveat"
         case .write: "write"
         case .container: "container"
+        case .cgroupLeave: "cgroup_leave"
         case .other: "other"
         }
     }

@@ -103,6 +103,8 @@ package struct KernelEvent: Sendable {
     package var executable: TextRange = .none
     package var workingDirectory: TextRange = .none
     package var terminal: TextRange = .none
+    /// Of a process that left its container's cgroup: the cgroups in which it is now.
+    package var cgroups: TextRange = .none
     /// The bytes that the ranges above lie in.
     package private(set) var text: [UInt8] = []
 
@@ -143,6 +145,7 @@ package struct KernelEvent: Sendable {
         executable = .none
         workingDirectory = .none
         terminal = .none
+        cgroups = .none
     }
 
     /// Adds bytes to the text; what does not fit in `textCapacity` is cut off.

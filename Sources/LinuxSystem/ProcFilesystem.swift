@@ -16,7 +16,12 @@ package struct ProcFilesystem: Sendable {
         package var parentPID: Int32
         /// Clock ticks since boot.
         package var startTime: UInt64
+        /// It is on its way out (PF_EXITING in the kernel's word of flags), a zombie soon or already.
+        package var isExiting: Bool
     }
+
+    /// PF_EXITING of include/linux/sched.h.
+    private static let exitingFlag: UInt64 = 0x4
 
     package func stat(_ pid: Int32) throws(SystemError) -> Stat {
         let bytes = try readFile(path(pid, "stat"), limit: 4096)
@@ -27,9 +32,11 @@ package struct ProcFilesystem: Sendable {
         let comm = String(decoding: bytes[(open + 1)..<close], as: UTF8.self)
         let fields = String(decoding: bytes[(close + 1)...], as: UTF8.self).split(separator: " ")
         guard fields.count > 19, let state = fields[0].first, let parentPID = Int32(fields[1]),
-            let startTime = UInt64(fields[19])
+            let flags = UInt64(fields[6]), let startTime = UInt64(fields[19])
         else { throw SystemError("parse", path(pid, "stat"), errno: .invalidArgument) }
-        return Stat(comm: comm, state: state, parentPID: parentPID, startTime: startTime)
+        return Stat(
+            comm: comm, state: state, parentPID: parentPID, startTime: startTime,
+            isExiting: flags & Self.exitingFlag != 0)
     }
 
     /// `/proc/PID/status`, the lines asked for: name to the rest of its line, trimmed.

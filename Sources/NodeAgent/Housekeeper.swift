@@ -26,6 +26,9 @@ final class Housekeeper: Sendable {
         var runtimes: Set<FileID>?
         /// The last survey did not end.
         var hangs = false
+        /// Processes whose cgroups are to be looked at; nil when they have been.
+        var followed: [ProcessKey]?
+        var looks = CgroupLooks()
     }
 
     private let processReader: ProcessReader
@@ -148,6 +151,23 @@ final class Housekeeper: Sendable {
         guard isDue, let processes = try? processReader.readAll() else { return }
         report(.processes(processes))
         survey()
+    }
+
+    /// The processes whose cgroups the next `lookAtCgroups` reads. From any thread.
+    func follow(_ processes: [ProcessKey]) { state.withLock { $0.followed = processes } }
+
+    /// No source of the kernel tells of a move between cgroups: containers' processes are looked at, and what changed
+    /// is handed to the inventory.
+    func lookAtCgroups() {
+        let (followed, taken) = state.withLock { state in
+            defer { state.followed = nil }
+            return (state.followed, state.looks)
+        }
+        guard let followed else { return }
+        var looks = taken
+        let changed = looks.round(followed, reader: processReader)
+        state.withLock { [looks] in $0.looks = looks }
+        if !changed.isEmpty { report(.cgroups(changed)) }
     }
 
     func tellLosses(_ losses: Losses) {

@@ -23,6 +23,8 @@ final class Pipeline: @unchecked Sendable {
         case described(Container)
         /// /proc was read again: after a gap, and every so often.
         case processes([ProcessFacts])
+        /// The cgroups of some processes were read anew.
+        case cgroups([ProcessFacts])
         /// Containers that the cgroup tree or the runtimes' state files show.
         case found([ContainerDiscovery])
         case cgroupRemoved(String)
@@ -43,6 +45,8 @@ final class Pipeline: @unchecked Sendable {
         var respond: @Sendable (ResponseRequest) -> Void
         /// The containers that live, after each change.
         var published: @Sendable ([Container]) -> Void
+        /// The processes whose cgroups are to be looked at, every few seconds.
+        var follow: @Sendable ([ProcessKey]) -> Void
     }
 
     private struct Candidate {
@@ -74,6 +78,8 @@ final class Pipeline: @unchecked Sendable {
     /// Containers with a description, and those that the rules were told of.
     private var described: Set<ContainerID> = []
     private var announced: Set<ContainerID> = []
+    /// Processes outside their container's cgroup, until the container is described.
+    private var leavings: [CgroupLeaving] = []
     /// Processes whose open of a watched file of /proc came with all it should, and when: none of the opens without a
     /// process is theirs.
     private var told: [Int32: UInt64] = [:]
@@ -84,6 +90,7 @@ final class Pipeline: @unchecked Sendable {
     private var accesses: [FileAccess] = []
     private var reports: [Report] = []
     private var nextExpiry: UInt64 = 0
+    private var nextFollowing: UInt64 = 0
 
     /// How long a candidate waits for what other sources have to say about it.
     private static let patience: UInt64 = 50_000_000
@@ -92,6 +99,8 @@ final class Pipeline: @unchecked Sendable {
     private static let descriptionPatience: UInt64 = 500_000_000
     /// How long before an event without a process the process may have ended.
     private static let anonymousWindow: UInt64 = 500_000_000
+    /// How often containers' processes are looked for in their cgroups.
+    private static let followInterval: UInt64 = 5_000_000_000
     /// Candidates beyond this are judged at once with what is known.
     private static let candidateLimit = 512
     /// Records taken from audit before the other sources have their turn.
@@ -134,6 +143,7 @@ final class Pipeline: @unchecked Sendable {
             takeFiles()
             takeRecords()
             judgeCandidates()
+            tellLeavings()
             expire()
         }
     }
@@ -183,6 +193,8 @@ final class Pipeline: @unchecked Sendable {
                 inventory.load(facts, now: now)
                 announceDiscoveries()
                 outputs.published(inventory.containers)
+            case .cgroups(let facts):
+                inventory.look(facts, now: now)
             case .found(let discoveries):
                 inventory.add(discoveries, now: now)
                 announceDiscoveries()
@@ -210,6 +222,31 @@ final class Pipeline: @unchecked Sendable {
         rules.candidates(for: event, into: &matched)
         guard !matched.isEmpty else { return }
         emit(event, matched, inventory.attribution(of: container))
+    }
+
+    /// A process outside its container's cgroup is an event as well: `evt.type = cgroup_leave`. It waits for the
+    /// container's description as candidates do.
+    private func tellLeavings() {
+        let now = monotonicNanoseconds()
+        leavings += inventory.takeLeavings(now: now)
+        guard !leavings.isEmpty else { return }
+        let waiting = leavings
+        leavings.removeAll(keepingCapacity: true)
+        for leaving in waiting {
+            guard described.contains(leaving.container) || now >= leaving.found + Self.descriptionPatience else {
+                leavings.append(leaving)
+                continue
+            }
+            event.reset()
+            event.source = .inventory
+            event.type = .cgroupLeave
+            event.time = leaving.found &+ inventory.clockOffset
+            event.received = now
+            event.pid = leaving.process.key.pid
+            event.cgroups = event.append(leaving.cgroups)
+            rules.candidates(for: event, into: &matched)
+            if !matched.isEmpty { emit(event, matched, inventory.attribution(of: leaving)) }
+        }
     }
 
     private func takeFiles() {
@@ -398,6 +435,9 @@ final class Pipeline: @unchecked Sendable {
         described.formIntersection(known)
         announced.formIntersection(known)
         outputs.published(living)
+        guard now >= nextFollowing else { return }
+        nextFollowing = now + Self.followInterval
+        outputs.follow(inventory.followed)
     }
 }
 

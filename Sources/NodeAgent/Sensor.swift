@@ -237,6 +237,13 @@ final class Sensor: Sendable {
         }
         self.control = control
 
+        let tree = CgroupTree(mounts: try proc.mounts(pid))
+        housekeeper = try Housekeeper(
+            processReader: processReader, containerReader: containerReader, tree: tree,
+            budget: setup.configuration.audit.budget, log: log
+        ) { inputs.reports.send($0) }
+        let housekeeper = housekeeper
+
         var inventory = Inventory(host: host, reader: processReader)
         inventory.load(try processReader.readAll(), now: monotonicNanoseconds())
         inventory.add(containerReader.scan(), now: monotonicNanoseconds())
@@ -254,15 +261,10 @@ final class Sensor: Sendable {
                 published: { containers in
                     control.publish(containers)
                     responder.publish(containers)
-                }),
+                },
+                follow: { housekeeper.follow($0) }),
             wake: wake, statistics: statistics)
 
-        let tree = CgroupTree(mounts: try proc.mounts(pid))
-        housekeeper = try Housekeeper(
-            processReader: processReader, containerReader: containerReader, tree: tree,
-            budget: setup.configuration.audit.budget, log: log
-        ) { inputs.reports.send($0) }
-        let housekeeper = housekeeper
         do {
             cgroups = try CgroupWatcher(roots: tree.principal.map(\.mountPoint)) { housekeeper.cgroupsChanged() }
             coverage.cgroups = true
@@ -377,6 +379,7 @@ final class Sensor: Sendable {
         metrics.send()
         marks?.check()
         housekeeper.reconcile(gaps: connector.gapCount)
+        housekeeper.lookAtCgroups()
         housekeeper.followRuntimes(setup.configuration.containers.runtimePaths)
         guard let audit, let auditReader else { return }
         let kernelLoss = audit.session.withLock { session in session.lost }

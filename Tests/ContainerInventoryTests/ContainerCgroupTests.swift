@@ -108,6 +108,17 @@ import Testing
         #expect(found.runtime == .containerd)
     }
 
+    @Test func outermost() {
+        let own = "/system.slice/docker-\(idA).scope"
+        let below = "/x/docker/\(idB)/conmon"
+        for path in [own, "\(own)/init.scope", own + below, own + below + "/docker/\(idA)", own + below + below] {
+            #expect(ContainerCgroup.outermostPath(path) == own)
+        }
+        for path in ["/", "/libpod_parent/conmon/libpod-\(idA)", "/docker", "/libpod_parent/\(podID)"] {
+            #expect(ContainerCgroup.outermostPath(path) == nil)
+        }
+    }
+
     /// What lies below a container is its own doing: a name of a monitor does not hide it.
     @Test(arguments: ["conmon", "supervisor", "libpod-conmon-\(idB).scope", "lxc.monitor.x", "x:y:z"])
     func monitorBelowContainerStaysInside(name: String) throws {

@@ -85,6 +85,17 @@ import Testing
         #expect(try Samples.isTrue("evt.arg.cmd = FSCONFIG_CMD_CREATE", config, Samples.inside()))
     }
 
+    @Test func cgroupsOfALeaving() throws {
+        var event = Samples.event(.cgroupLeave, source: .inventory, result: nil)
+        event.cgroups = event.append("unified=/user.slice")
+        let who = Samples.inside()
+        #expect(try Samples.isTrue("evt.type = cgroup_leave and evt.arg.cgroups contains user.slice", event, who))
+        #expect(try Samples.isTrue("evt.source = inventory and not fd.name exists", event, who))
+        #expect(try !Samples.isTrue("evt.arg.cgroups exists", Samples.event(.mount), who))
+        event.reset()
+        #expect(!event.cgroups.isPresent)
+    }
+
     @Test func listsAndMacros() throws {
         let before = """
             - list: inner

@@ -17,13 +17,14 @@ import Testing
     private let helper = "Write to uevent_helper"
     private let environ = "Read of /proc/1/environ in Container"
     private let outside = "Read of /proc/1/environ in Container (outside process)"
+    private let left = "Process Left Container Cgroup"
 
     private func fired(_ event: KernelEvent, _ attribution: Attribution) -> [String] {
         Samples.names(rules, event, attribution)
     }
 
     @Test func loadsWithoutWarning() {
-        #expect(rules.rules.count == 7)
+        #expect(rules.rules.count == 8)
         #expect(rules.warnings.isEmpty)
         #expect(rules.rules.allSatisfy { $0.isEnabled && $0.tags.contains("T1611") && !$0.eventTypes.isEmpty })
     }
@@ -131,6 +132,27 @@ import Testing
         #expect(fired(other, Samples.inside()) == [])
     }
 
+    @Test func processOutsideItsCgroup() throws {
+        var event = Samples.event(.cgroupLeave, source: .inventory, result: nil)
+        event.cgroups = event.append("freezer=/ devices=/a b\u{1b}")
+        #expect(fired(event, Samples.inside()) == [left])
+        #expect(fired(event, Samples.inside(Samples.container(privileged: true))) == [left])
+        var unsure = Samples.inside()
+        unsure.certainty = .ambiguous("joined another's")
+        #expect(fired(event, unsure) == [left])
+        var candidates: [Int] = []
+        rules.candidates(for: event, into: &candidates)
+        let alert = try #require(
+            rules.alerts(for: event, attribution: Samples.inside(), candidates: candidates).first)
+        #expect(alert.priority == .warning)
+        #expect(alert.output.contains("(now=freezer=/ devices=/a b\\u001b user="))
+        #expect(alert.fields.first { $0.name == "evt.arg.cgroups" }?.value == .text("freezer=/ devices=/a b\u{1b}"))
+        // Near misses: a runtime at work, the host's own, a container that starts.
+        #expect(fired(event, Samples.inside(setup: true)) == [])
+        #expect(fired(event, Samples.host) == [])
+        #expect(fired(Samples.event(.container, source: .inventory, result: nil), Samples.inside()) == [])
+    }
+
     @Test func plans() {
         let audit = rules.auditPlan
         #expect(audit.calls == [.mount, .fsconfig, .moveMount, .mknod, .mknodat])
@@ -138,6 +160,7 @@ import Testing
         #expect(audit.writtenPaths == ["/sys/kernel/uevent_helper"])
         #expect(rules.markPlan.procfs == ["1/environ"])
         #expect(rules.markPlan.sysfs == ["kernel/uevent_helper"])
+        #expect(rules.wants(.cgroupLeave))
         #expect(rules.wants(.container) && rules.wants(.write) && !rules.wants(.execve) && !rules.wants(.other))
     }
 }

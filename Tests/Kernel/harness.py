@@ -23,9 +23,10 @@ BLOCK = "Host Block Device Mounted in Container"
 UEVENT = "Write to uevent_helper"
 ENVIRON = "Read of /proc/1/environ in Container"
 ENVIRON_OUTSIDE = "Read of /proc/1/environ in Container (outside process)"
-OURS = (PRIVILEGED, BLOCK, UEVENT, ENVIRON, ENVIRON_OUTSIDE)
-CRITICAL, NOTICE = "Critical", "Notice"
-PRIORITY = {PRIVILEGED: CRITICAL, BLOCK: CRITICAL, UEVENT: CRITICAL, ENVIRON: NOTICE, ENVIRON_OUTSIDE: CRITICAL}
+LEFT = "Process Left Container Cgroup"
+OURS = (PRIVILEGED, BLOCK, UEVENT, ENVIRON, ENVIRON_OUTSIDE, LEFT)
+CRITICAL, WARNING, NOTICE = "Critical", "Warning", "Notice"
+PRIORITY = {PRIVILEGED: CRITICAL, BLOCK: CRITICAL, UEVENT: CRITICAL, ENVIRON: NOTICE, ENVIRON_OUTSIDE: CRITICAL, LEFT: WARNING}
 FIELDS = {                               # output_fields; the first of the names that is there counts
     "id": ("container.id",),
     "name": ("container.name",),
@@ -716,7 +717,8 @@ OTHER_RUNTIME = ("attribution/only-command", "benign/start-and-stop", "block_dev
 IN_VM = ("attribution/*", "benign/*", "privileged/*", "block_device/mount-old", "block_device/mount-new", "block_device/open",
          "block_device/mknod", "block_device/near-*", "environ/cat*", "environ/symlink", "environ/task-alias", "environ/second-proc",
          "environ/bind-mounted", "environ/exec", "environ/near-*", "environ/host-pid*", "uevent_helper/shell-*",
-         "agent/*", "posture/*", "response/freeze", "response/kill", "collect/hostile", "uevent_helper/openat2-*", "uevent_helper/write*", "uevent_helper/descriptor*", "uevent_helper/near-*")
+         "agent/*", "cgroup_leave/*", "posture/*", "response/freeze", "response/kill", "collect/hostile", "uevent_helper/openat2-*",
+         "uevent_helper/write*", "uevent_helper/descriptor*", "uevent_helper/near-*")
 
 
 def act(name, kernels=ALL, engines=EACH, own_agent=False):
@@ -792,12 +794,13 @@ class Test:
             found = [a for a in found if is_about(a, container)]
         return found
 
-    def expect(self, rule, container, since, end=None, priority=None, only=True):
-        """An alert of this rule about this container, no earlier than `since`; no other rule of ours about it (only=True)."""
+    def expect(self, rule, container, since, end=None, priority=None, only=True, patience=0):
+        """An alert of this rule about this container, no earlier than `since`; no other rule of ours about it (only=True).
+        patience: seconds more than usual."""
         agent = self.session.agent
         if agent is None:
             return None
-        limit = time.monotonic() + self.machine.alert_wait
+        limit = time.monotonic() + self.machine.alert_wait + patience
         with agent.changed:
             while True:
                 found = [a for a in agent.alerts if a.get("rule") == rule and is_since(a, since) and is_about(a, container)]

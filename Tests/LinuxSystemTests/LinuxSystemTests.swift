@@ -42,6 +42,7 @@ import Testing
         let stat = try proc.stat(getpid())
         #expect(stat.parentPID == getppid())
         #expect(stat.startTime > 0)
+        #expect(!stat.isExiting)
         #expect(try proc.executable(getpid()).inode > 0)
         #expect(try proc.commandLine(getpid()).isEmpty == false)
         #expect(try proc.processes().contains(getpid()))
