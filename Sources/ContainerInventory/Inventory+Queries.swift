@@ -5,6 +5,15 @@ extension Inventory {
     /// A runtime's process that sets a container up.
     package func isContainerSetup(_ pid: Int32) -> Bool { table.living[pid]?.setup != nil }
 
+    /// Whether the exec that the kernel stamped with `time` (CLOCK_MONOTONIC nanoseconds) was that of a container's own
+    /// first program: it ended the set-up of the container's first process. An `exec` into a container starts none.
+    package func isContainerStart(_ pid: Int32, at time: UInt64) -> Bool {
+        guard time != 0, let entry = table.living[pid], let ended = entry.ended, ended.time == time,
+            ended.state.arguments?.verb != .exec, let id = entry.containerID
+        else { return false }
+        return containerTable.entries[id]?.discovery.pid == pid
+    }
+
     /// A process of a container, its runtime's set-up left out.
     package func isContainerProcess(_ pid: Int32) -> Bool {
         guard let entry = table[pid] else { return false }

@@ -9,8 +9,9 @@ final class MarkSupervisor: Sendable {
     private struct State {
         var worker: MarkWorker?
         var abandoned = 0
-        /// Marks of workers that were given up.
+        /// Marks and starts of workers that were given up.
         var earlier: UInt64 = 0
+        var earlierStarts = MarkWorker.Starts()
     }
 
     private let state = Mutex(State())
@@ -39,6 +40,13 @@ final class MarkSupervisor: Sendable {
     func requestStop() { state.withLock { $0.worker }?.requestStop() }
     var isIdle: Bool { state.withLock { $0.worker }?.isIdle ?? true }
     var count: UInt64 { state.withLock { $0.earlier + ($0.worker?.count ?? 0) } }
+    var starts: MarkWorker.Starts {
+        state.withLock { state in
+            let now = state.worker?.starts ?? MarkWorker.Starts()
+            return MarkWorker.Starts(
+                marked: state.earlierStarts.marked + now.marked, unmarked: state.earlierStarts.unmarked + now.unmarked)
+        }
+    }
     var abandonedCount: Int { state.withLock { $0.abandoned } }
 
     /// Called about once a second.
@@ -47,6 +55,8 @@ final class MarkSupervisor: Sendable {
             guard let worker = state.worker, worker.isStuck, state.abandoned < Self.abandonedLimit else { return false }
             worker.requestStop()
             state.earlier += worker.count
+            state.earlierStarts.marked += worker.starts.marked
+            state.earlierStarts.unmarked += worker.starts.unmarked
             state.abandoned += 1
             state.worker = nil
             return true

@@ -15,6 +15,9 @@ final class MarkWorker: Sendable {
         case setup(pid: Int32)
         /// A container's process: look at its mounts now.
         case scan(pid: Int32)
+        /// A process that set a container up executed the container's program at `time`, the kernel's (CLOCK_MONOTONIC
+        /// nanoseconds): were the marks in place?
+        case started(pid: Int32, time: UInt64)
         /// A mount that a container's process holds by a descriptor (fsmount).
         case descriptor(pid: Int32, number: Int32)
     }
@@ -23,6 +26,13 @@ final class MarkWorker: Sendable {
         var until: UInt64
         var interval: UInt64
         var next: UInt64
+        var hasStarted = false
+    }
+
+    /// Containers that started, by whether their marks were in place before their program's first instruction.
+    struct Starts: Sendable {
+        var marked: UInt64 = 0
+        var unmarked: UInt64 = 0
     }
 
     private let marks: ContainerMarks
@@ -33,6 +43,8 @@ final class MarkWorker: Sendable {
     private let requests: Mailbox<Request>
     private let busySince = Atomic<UInt64>(0)
     private let markCount = Atomic<UInt64>(0)
+    private let markedStarts = Atomic<UInt64>(0)
+    private let unmarkedStarts = Atomic<UInt64>(0)
     private let unfinished = Atomic<Int>(0)
     private let log: Logger
 
@@ -69,9 +81,14 @@ final class MarkWorker: Sendable {
     }
     /// Superblocks marked so far, those that are gone again included.
     var count: UInt64 { markCount.load(ordering: .relaxed) }
+    var starts: Starts {
+        Starts(
+            marked: markedStarts.load(ordering: .relaxed), unmarked: unmarkedStarts.load(ordering: .relaxed))
+    }
 
     func run() {
         var watched: [Int32: Watched] = [:]
+        var starts = StartMarks()
         var waiting: [Request] = []
         while true {
             let ready = waitReadable([wake.rawDescriptor, stop.rawDescriptor], milliseconds: pause(watched))
@@ -82,16 +99,30 @@ final class MarkWorker: Sendable {
             for request in waiting {
                 switch request {
                 case .setup(let pid):
+                    starts.begin(pid)
                     watched[pid] = Watched(until: now + Self.setupLimit, interval: Self.firstInterval, next: now)
                 case .scan(let pid):
-                    for text in scan(pid)?.refused ?? [] { log.warning("not marked: process \(pid): \(text)") }
+                    guard let outcome = scan(pid) else { break }
+                    if watched[pid]?.hasStarted == false {
+                        starts.looked(at: pid, outcome, time: monotonicNanoseconds())
+                    }
+                    for text in outcome.refused { log.warning("not marked: process \(pid): \(text)") }
+                case .started(let pid, let time):
+                    watched[pid]?.hasStarted = true
+                    let isMarked = starts.started(pid, at: time) { scan(pid) }
+                    log.trace("marks: process \(pid) started, marked before: \(isMarked)")
+                    if isMarked {
+                        markedStarts.wrappingAdd(1, ordering: .relaxed)
+                    } else {
+                        unmarkedStarts.wrappingAdd(1, ordering: .relaxed)
+                    }
                 case .descriptor(let pid, let number):
                     _ = guarded(pid) { () throws(SystemError) in try marks.mark(descriptor: number, of: pid) }
                 }
                 unfinished.wrappingSubtract(1, ordering: .releasing)
             }
             for (pid, entry) in watched where entry.next <= now {
-                watched[pid] = look(pid, entry, now)
+                watched[pid] = look(pid, entry, &starts, now)
             }
         }
     }
@@ -103,14 +134,13 @@ final class MarkWorker: Sendable {
     }
 
     /// One look at a process in setup; nil when it need not be looked at again.
-    private func look(_ pid: Int32, _ entry: Watched, _ now: UInt64) -> Watched? {
+    private func look(_ pid: Int32, _ entry: Watched, _ starts: inout StartMarks, _ now: UInt64) -> Watched? {
         guard now < entry.until, let namespace = try? proc.namespace(pid, "mnt") else { return nil }
         var entry = entry
-        // A refusal here is a mount that moved between the look and the mark (pivot_root): the next look finds it.
-        if namespace != hostMountNamespace, let outcome = scan(pid), outcome.sawProcfs, outcome.sawSysfs,
-            outcome.refused.isEmpty
-        {
-            return nil
+        if namespace != hostMountNamespace, let outcome = scan(pid) {
+            if !entry.hasStarted { starts.looked(at: pid, outcome, time: monotonicNanoseconds()) }
+            // A refusal here is a mount that moved between the look and the mark (pivot_root): the next look finds it.
+            if outcome.isWhole { return nil }
         }
         entry.interval = min(Self.longestInterval, entry.interval + entry.interval / 16)
         entry.next = now + entry.interval

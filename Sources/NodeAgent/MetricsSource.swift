@@ -227,6 +227,11 @@ final class MetricsSource: Sendable {
         snapshot.add(.containersPrivileged, value: Double(containers.count { $0.isPrivileged == true }))
         snapshot.add(
             .containersUnresolved, value: Double(containers.count { $0.name == nil && $0.image == nil }))
+        // The poller's times are those of its looks.
+        if coverage.connector, let starts = parts.marks?.starts {
+            snapshot.add(.containersMarked, "true", count: starts.marked)
+            snapshot.add(.containersMarked, "false", count: starts.unmarked)
+        }
         let judged = parts.statistics.judgedByAttribution
         for result in AttributionResult.allCases {
             snapshot.add(.attributions, result.rawValue, count: judged[result] ?? 0)

@@ -159,7 +159,8 @@ final class Pipeline: @unchecked Sendable {
             switch change {
             case .fork(let child, _):
                 if inventory.isContainerSetup(child) { outputs.mark(.setup(pid: child)) }
-            case .exec(let pid, let facts, _):
+            case .exec(let pid, let facts, let time):
+                if inventory.isContainerStart(pid, at: time) { outputs.mark(.started(pid: pid, time: time)) }
                 if inventory.isContainerSetup(pid) {
                     outputs.mark(.setup(pid: pid))
                 } else if let facts, let container = inventory.containerID(ofProcess: pid) {

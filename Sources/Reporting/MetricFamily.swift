@@ -24,6 +24,7 @@ package enum MetricFamily: String, Sendable, CaseIterable {
     case containers = "nodeagent_containers"
     case containersPrivileged = "nodeagent_containers_privileged"
     case containersUnresolved = "nodeagent_containers_unresolved"
+    case containersMarked = "nodeagent_containers_marked_total"
     case attributions = "nodeagent_attribution_total"
 
     case rulesLoaded = "nodeagent_rules_loaded"
@@ -65,6 +66,7 @@ extension MetricFamily {
         case .sourceEventsLost: ["source", "reason"]
         case .coverageFeature: ["feature"]
         case .containers: ["runtime"]
+        case .containersMarked: ["before_start"]
         case .attributions, .collections: ["result"]
         case .alerts: ["rule", "priority"]
         case .actions: ["action", "result"]
@@ -105,6 +107,8 @@ extension MetricFamily {
         case .containers: "Containers that live, by runtime."
         case .containersPrivileged: "Containers that live and are privileged."
         case .containersUnresolved: "Containers that live and have neither a name nor an image so far."
+        case .containersMarked:
+            "Containers that started, by whether their file marks stood before their own program's first instruction."
         case .attributions: "Events judged by the rules, by how sure it is whose they are."
         case .rulesLoaded: "Rules that are loaded and enabled."
         case .rulesDisabled: "Rules that are loaded and not enabled."

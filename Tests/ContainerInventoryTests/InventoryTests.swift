@@ -226,6 +226,31 @@ import Testing
         #expect(inventory.ended(since: start, aliveBy: born - 1, naming: "/1/environ").isEmpty)
     }
 
+    /// The exec that makes a runtime's process the container's first, told once; not one into a container, nor a hook.
+    @Test mutating func startsOnce() {
+        let times = (1...9 as ClosedRange<UInt64>).map { start + $0 }
+        inventory.apply(.exec(pid: 20, facts: runtime(20, "runc create \(idA)"), time: times[0]), now: start)
+        inventory.apply(.fork(child: 21, parent: 20), now: start)
+        inventory.apply(.exec(pid: 21, facts: facts(21, parent: 20), time: times[1]), now: start)
+        inventory.apply(.fork(child: 22, parent: 20), now: start)
+        inventory.apply(.exec(pid: 22, facts: runtime(22, parent: 20, "runc init"), time: times[2]), now: start)
+        let first = inside(22, cgroup: "/docker/\(idA)")
+        inventory.apply(.exec(pid: 22, facts: first, time: times[3]), now: start)
+        inventory.apply(.exec(pid: 22, facts: first, time: times[4]), now: start)
+        let starts = { (inventory: Inventory) in
+            ([20, 21, 22, 31] as [Int32]).flatMap { pid in times.filter { inventory.isContainerStart(pid, at: $0) } }
+        }
+        #expect(starts(inventory) == [times[3]])
+        inventory.apply(.exec(pid: 30, facts: runtime(30, "runc exec \(idA)"), time: times[5]), now: start)
+        inventory.apply(.fork(child: 31, parent: 30), now: start)
+        inventory.apply(
+            .exec(pid: 31, facts: inside(31, parent: 30, cgroup: "/docker/\(idA)", inner: 9), time: times[6]),
+            now: start)
+        #expect(starts(inventory) == [times[3]])
+        // A source that stamps nothing tells of no start.
+        #expect(!inventory.isContainerStart(22, at: 0))
+    }
+
     /// The runtime's own act, told of after the exec of the command.
     @Test mutating func eventOlderThanTheExec() throws {
         inventory.apply(.exec(pid: 20, facts: runtime(20, "runc run \(idA)"), time: start), now: start)

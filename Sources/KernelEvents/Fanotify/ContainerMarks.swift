@@ -23,11 +23,17 @@ package struct ContainerMarks: Sendable {
     package struct Outcome: Sendable, Equatable {
         /// Superblocks marked, the ones that were marked before included.
         package var marked = 0
+        /// The same, those of the mounts, by their devices.
+        package var devices: Set<DeviceNumber> = []
         /// The process' mounts have a procfs, a sysfs that is not the host's.
         package var sawProcfs = false
         package var sawSysfs = false
         /// Mount points that did not pass the checks, for people.
         package var refused: [String] = []
+        /// Both kinds were there, and all of them are marked.
+        package var isWhole: Bool { sawProcfs && sawSysfs && refused.isEmpty }
+
+        package init() {}
     }
 
     private final class WatchedHostFile: Sendable {
@@ -112,6 +118,7 @@ package struct ContainerMarks: Sendable {
                 }
                 try mark(object, mount.device, kind, pid, root: mount.root == "/" ? mount.mountPoint : nil)
                 outcome.marked += 1
+                outcome.devices.insert(mount.device)
             } catch {
                 // Another mount of the same superblock may still be reachable.
                 seen.remove(mount.device)

@@ -59,6 +59,7 @@ def deliverer(agent):
     return int(found[-1])
 
 
+MARKED = 'nodeagent_containers_marked_total{before_start="%s"}'
 ALERTS = 'nodeagent_alerts_total{rule="%s",priority="Notice"}' % ENVIRON
 
 
@@ -74,6 +75,11 @@ def metrics(t):
     before = until(5, lambda: value(get("/metrics")[1], 'nodeagent_containers{runtime="runc"}'))
     if before != 1:
         raise Failure("containers of runc: %s" % before)
+    starts = until(5, lambda: (lambda found: found if found["true"] + found["false"] else None)(
+        {key: value(get("/metrics")[1], MARKED % key) or 0 for key in ("true", "false")}))
+    if not starts or starts["true"] + starts["false"] != 1:
+        raise Failure("containers that started, by marks: %s" % starts)
+    t.note("marked before its first instruction: %s" % ("yes" if starts["true"] else "no"))
     if value(get("/metrics")[1], ALERTS) != 0:
         raise Failure("a rule without an alert is not there with 0")
     since = time.time_ns()
