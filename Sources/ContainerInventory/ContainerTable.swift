@@ -60,6 +60,8 @@ struct ContainerTable: Sendable {
 
     init(limit: Int) { self.limit = limit }
 
+    var pendingCount: Int { pending.count }
+
     subscript(id: ContainerID) -> Container? { entries[id]?.container }
 
     /// The container whose evidence covers `path` or a directory above it.

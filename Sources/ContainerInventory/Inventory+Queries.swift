@@ -2,6 +2,34 @@ package import EventModel
 
 /// Short questions about what is known already; none of them reads anything.
 extension Inventory {
+    /// Entries of each table at the moment: what has to stay bounded, whatever a host does.
+    package struct Sizes: Sendable, Equatable {
+        package var processes = 0
+        package var deadProcesses = 0
+        /// In the order of the exits; a pid that was used again has several.
+        package var deaths = 0
+        /// Those that ended among them.
+        package var containers = 0
+        package var evidence = 0
+        /// To be described.
+        package var pending = 0
+        /// To be told, and parents of such to be looked at.
+        package var leavings = 0
+        package init() {}
+    }
+
+    package var sizes: Sizes {
+        var sizes = Sizes()
+        sizes.processes = table.living.count
+        sizes.deadProcesses = table.dead.count
+        sizes.deaths = table.deathCount
+        sizes.containers = containerTable.entries.count
+        sizes.evidence = containerTable.evidence.count
+        sizes.pending = containerTable.pendingCount
+        sizes.leavings = leavings.count + suspects.count
+        return sizes
+    }
+
     /// A runtime's process that sets a container up.
     package func isContainerSetup(_ pid: Int32) -> Bool { table.living[pid]?.setup != nil }
 

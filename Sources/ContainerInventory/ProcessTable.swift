@@ -109,6 +109,7 @@ struct ProcessTable: Sendable {
     init(limit: Int) { self.limit = limit }
 
     var count: Int { living.count + dead.count }
+    var deathCount: Int { deaths.count }
 
     /// The living process of this pid, else the one that ended last.
     subscript(pid: Int32) -> ProcessEntry? { living[pid] ?? dead[pid] }

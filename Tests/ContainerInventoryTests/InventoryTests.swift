@@ -576,9 +576,4 @@ import Testing
         for pid in 1...1000 as ClosedRange<Int32> { inventory.apply(.exit(pid: pid), now: start) }
         #expect(inventory.counters.processes == 0)
     }
-
-    private func residentKilobytes() throws -> Int {
-        let status = try ProcFilesystem().status(Int32(try #require(Int32(readLink("/proc/self")))))
-        return try #require(Int(status["VmRSS"]?.split(separator: " ").first ?? ""))
-    }
 }

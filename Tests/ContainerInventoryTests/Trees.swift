@@ -21,6 +21,12 @@ let podID = String(repeating: "9a3d3b3a", count: 8)
 
 func containerID(_ text: String) throws -> ContainerID { try #require(ContainerID(validating: text)) }
 
+/// Resident memory of the tests.
+func residentKilobytes() throws -> Int {
+    let status = try ProcFilesystem().status(Int32(try #require(Int32(readLink("/proc/self")))))
+    return try #require(Int(status["VmRSS"]?.split(separator: " ").first ?? ""))
+}
+
 /// A directory that goes away with the value.
 final class TemporaryTree {
     let path: String
