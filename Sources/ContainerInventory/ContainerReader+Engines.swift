@@ -27,22 +27,29 @@ extension ContainerReader {
         container.image = annotations["io.kubernetes.cri-o.ImageName"] ?? annotations["io.kubernetes.cri-o.Image"]
     }
 
-    func describeDocker(into container: inout Container, _ facts: inout PrivilegeFacts) {
-        let directory = "\(root)/var/lib/docker/containers/\(container.id.rawValue)"
-        guard let configuration = RuntimeFile.read("\(directory)/config.v2.json", as: DockerConfiguration.self) else {
+    func describeDocker(_ user: RootlessUser?, into container: inout Container, _ facts: inout PrivilegeFacts) {
+        guard let data = user == nil ? "/var/lib/docker" : user?.docker else { return }
+        let directory = "\(data)/containers/\(container.id.rawValue)"
+        let file = "\(directory)/config.v2.json"
+        guard let configuration = RuntimeFile.read(file, root: root, of: user, as: DockerConfiguration.self) else {
             return
         }
         container.runtime = .docker
         if let name = configuration.name { container.name = name.hasPrefix("/") ? String(name.dropFirst()) : name }
         container.image = configuration.config?.image
-        container.imageDigest = dockerDigest(configuration.imageID)
+        if user == nil { container.imageDigest = dockerDigest(configuration.imageID) }
         // cri-dockerd's labels.
         let labels = configuration.config?.labels ?? [:]
         container.pod = labels["io.kubernetes.pod.name"]
         container.podNamespace = labels["io.kubernetes.pod.namespace"]
         container.isSandbox = labels["io.kubernetes.docker.type"] == "podsandbox"
-        if container.initProcess == nil { container.initProcess = living(configuration.state?.pid, startTime: nil) }
-        let rights = RuntimeFile.read("\(directory)/hostconfig.json", as: DockerHostConfiguration.self)
+        if container.initProcess == nil, let key = living(configuration.state?.pid, startTime: nil),
+            user.map({ isOwn(key.pid, of: $0) }) ?? true
+        {
+            container.initProcess = key
+        }
+        let rights = RuntimeFile.read(
+            "\(directory)/hostconfig.json", root: root, of: user, as: DockerHostConfiguration.self)
         if let privileged = rights?.privileged {
             facts.declared = privileged
             facts.declaredBy = "docker hostconfig Privileged=\(privileged)"
@@ -60,19 +67,21 @@ extension ContainerReader {
     }
 
     func describePodman(
-        _ configuration: OCIConfiguration?, storage path: String?, into container: inout Container
+        _ configuration: OCIConfiguration?, storage path: String?, _ user: RootlessUser?,
+        into container: inout Container
     ) {
         // …/overlay-containers/ID/userdata/config.json
-        var storage = "/var/lib/containers/storage/overlay-containers"
+        var storage = "\(user?.storage ?? "/var/lib/containers/storage")/overlay-containers"
         if let path, let end = path.firstRange(of: "/overlay-containers/") {
             storage = String(path[..<end.upperBound].dropLast())
         }
-        let stored = RuntimeFile.read("\(root)\(storage)/containers.json", as: [StoredContainer].self) ?? []
+        let list = "\(storage)/containers.json"
+        let stored = RuntimeFile.read(list, root: root, of: user, as: [StoredContainer].self) ?? []
         if let own = stored.first(where: { $0.id == container.id.rawValue }) {
             let metadata = own.metadata.flatMap { RuntimeFile.decode(Array($0.utf8), as: StoredMetadata.self) }
             container.name = own.names?.first ?? metadata?.name
             container.image = metadata?.imageName
-            container.imageDigest = podmanDigest(own.image, containers: storage)
+            container.imageDigest = podmanDigest(own.image, containers: storage, user)
         }
         if container.name == nil { container.name = conmonName(container) }
         // A pod's containers name its infra container, whose host name is the pod's name (kube play).
@@ -80,8 +89,8 @@ extension ContainerReader {
         if let sandbox = configuration?.annotations?["io.kubernetes.cri-o.SandboxID"],
             let id = ContainerID(validating: sandbox), id != container.id
         {
-            let file = "\(root)\(storage)/\(id.rawValue)/userdata/config.json"
-            infra = RuntimeFile.read(file, as: OCIConfiguration.self)
+            let file = "\(storage)/\(id.rawValue)/userdata/config.json"
+            infra = RuntimeFile.read(file, root: root, of: user, as: OCIConfiguration.self)
         } else if let name = container.name, Self.isInfraName(name), let configuration {
             infra = configuration
             container.isSandbox = true
@@ -175,10 +184,10 @@ extension ContainerReader {
     }
 
     /// containers/storage's images.json, beside the containers'.
-    private func podmanDigest(_ image: String?, containers: String) -> String? {
+    private func podmanDigest(_ image: String?, containers: String, _ user: RootlessUser?) -> String? {
         guard let image else { return nil }
-        let file = "\(root)\(containers.replacing("/overlay-containers", with: "/overlay-images"))/images.json"
-        let stored = RuntimeFile.read(file, as: [StoredImage].self) ?? []
+        let file = "\(containers.replacing("/overlay-containers", with: "/overlay-images"))/images.json"
+        let stored = RuntimeFile.read(file, root: root, of: user, as: [StoredImage].self) ?? []
         return Self.digest(stored.first { $0.id == image }?.digest)
     }
 }

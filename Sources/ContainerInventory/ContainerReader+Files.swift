@@ -12,9 +12,11 @@ extension ContainerReader {
         var asked = discovery
         asked.arguments = parentArguments(discovery)
         var files = ContainerFiles()
-        let state = findState(asked)
+        // A rootless user's files are his to shape; what the kernel shows of his container is collected.
+        guard asked.rootlessUser == nil else { return files }
+        let state = findState(asked, nil)
         files.states = stateFiles(asked)
-        if let found = findConfiguration(asked, state: state) {
+        if let found = findConfiguration(asked, state: state, nil) {
             files.configurations = [root + found.path]
             let copy = "\(root)/run/crun/\(id)/config.json"
             if copy != root + found.path, isFile(copy) { files.configurations.append(copy) }

@@ -141,7 +141,7 @@ extension ContainerReader {
         return view
     }
 
-    private func mappings(_ pid: Int32) -> [IDMapping]? {
+    func mappings(_ pid: Int32) -> [IDMapping]? {
         guard let bytes = try? readFile(proc.path(pid, "uid_map"), limit: 64 * 1024) else { return nil }
         return String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line in
             let numbers = line.split(separator: " ").compactMap { UInt32($0) }
@@ -183,7 +183,7 @@ extension ContainerReader {
     private static func isOwn(_ mount: MountInfo) -> Bool {
         if ["/proc", "/sys"].contains(mount.mountPoint) { return true }
         if ["/proc/", "/sys/", "/dev/"].contains(where: mount.mountPoint.hasPrefix) { return true }
-        return ["overlay", "cgroup", "cgroup2", "devpts", "mqueue"].contains(mount.filesystemType)
+        return ["cgroup", "cgroup2", "devpts", "mqueue"].contains(mount.filesystemType)
     }
 
     /// Where on the host the root of a mount lies: the host's mount of the same file system that covers it most closely.

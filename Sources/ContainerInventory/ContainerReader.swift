@@ -30,7 +30,7 @@ package struct ContainerReader: Sendable {
         for (directory, runtime) in stateDirectories() {
             for name in (try? directoryEntries(root + directory)) ?? [] {
                 guard let id = ContainerID(validating: name) else { continue }
-                let state = readState("\(directory)/\(name)")
+                let state = readState("\(directory)/\(name)", nil)
                 // No living init: what is left of one that was not deleted, or one that is just being made.
                 guard let state, let key = state.process, let cgroups = try? proc.cgroups(key.pid) else { continue }
                 let cgroup = ContainerCgroup.classify(cgroups)
@@ -77,16 +77,19 @@ package struct ContainerReader: Sendable {
         facts.hostCapabilities = host.boundingCapabilities
         facts.hostHasLabels = host.hasLabels
 
-        let state = findState(discovery)
-        let found = findConfiguration(discovery, state: state)
+        let user = rootlessUser(discovery.rootlessUser)
+        let state = findState(discovery, user)
+        let found = findConfiguration(discovery, state: state, user)
         if let runtime = state?.runtime, container.runtime == .unknown { container.runtime = runtime }
         container.initProcess = state?.process ?? findInit(discovery)
         container.outer = discovery.outer
         if let configuration = found?.configuration {
             describe(configuration, path: found?.path ?? "", into: &container, &facts)
         }
-        describeDocker(into: &container, &facts)
-        if container.runtime == .podman { describePodman(found?.configuration, storage: found?.path, into: &container) }
+        describeDocker(user, into: &container, &facts)
+        if container.runtime == .podman {
+            describePodman(found?.configuration, storage: found?.path, user, into: &container)
+        }
         if container.runtime == .containerd {
             describeContainerd(found?.configuration, bundle: found?.path ?? state?.bundle, into: &container)
         }
@@ -112,28 +115,29 @@ package struct ContainerReader: Sendable {
         var cgroupPaths: [String]
     }
 
-    func findState(_ discovery: ContainerDiscovery) -> State? {
+    func findState(_ discovery: ContainerDiscovery, _ user: RootlessUser?) -> State? {
         var directories: [String] = []
         if let given = discovery.arguments?.root { directories.append(given) }
-        directories += stateDirectories().map(\.0)
+        directories += (user?.stateDirectories ?? stateDirectories()).map(\.0)
         for directory in directories {
-            if let state = readState("\(directory)/\(discovery.id.rawValue)") { return state }
+            if let state = readState("\(directory)/\(discovery.id.rawValue)", user) { return state }
         }
         return nil
     }
 
-    private func readState(_ directory: String) -> State? {
-        if let state = RuntimeFile.read("\(root)\(directory)/state.json", as: RuncState.self) {
-            return State(
+    func readState(_ directory: String, _ user: RootlessUser?) -> State? {
+        var found: State?
+        if let state = RuntimeFile.read("\(directory)/state.json", root: root, of: user, as: RuncState.self) {
+            found = State(
                 runtime: .runc, process: living(state.pid, startTime: state.startTime), bundle: state.bundle,
                 cgroupPaths: state.cgroupPaths.map { Array($0.values) } ?? [])
-        }
-        if let status = RuntimeFile.read("\(root)\(directory)/status", as: CrunStatus.self) {
-            return State(
+        } else if let status = RuntimeFile.read("\(directory)/status", root: root, of: user, as: CrunStatus.self) {
+            found = State(
                 runtime: .crun, process: living(status.pid, startTime: status.startTime), bundle: status.bundle,
                 cgroupPaths: [])
         }
-        return nil
+        if let user, let pid = found?.process?.pid, !isOwn(pid, of: user) { found?.process = nil }
+        return found
     }
 
     /// The process that a state file names, when it is still that one.
@@ -173,12 +177,24 @@ package struct ContainerReader: Sendable {
     // MARK: Configuration
 
     func findConfiguration(
-        _ discovery: ContainerDiscovery, state: State?
+        _ discovery: ContainerDiscovery, state: State?, _ user: RootlessUser?
     ) -> (configuration: OCIConfiguration, path: String)? {
         let id = discovery.id.rawValue
         var bundles: [String] = []
         if let bundle = state?.bundle, bundle.hasPrefix("/") { bundles.append(bundle) }
         if let bundle = discovery.arguments?.bundle { bundles.append(bundle) }
+        bundles += user?.bundles(id) ?? self.bundles(id)
+        for bundle in bundles {
+            let path = "\(bundle)/config.json"
+            if let configuration = RuntimeFile.read(path, root: root, of: user, as: OCIConfiguration.self) {
+                return (configuration, path)
+            }
+        }
+        return nil
+    }
+
+    private func bundles(_ id: String) -> [String] {
+        var bundles: [String] = []
         for storage in ["/var/lib/containers/storage", "/run/containers/storage"] {
             bundles.append("\(storage)/overlay-containers/\(id)/userdata")
         }
@@ -193,13 +209,7 @@ package struct ContainerReader: Sendable {
         }
         // crun keeps a copy beside its status.
         bundles.append("/run/crun/\(id)")
-        for bundle in bundles {
-            let path = "\(bundle)/config.json"
-            if let configuration = RuntimeFile.read(root + path, as: OCIConfiguration.self) {
-                return (configuration, path)
-            }
-        }
-        return nil
+        return bundles
     }
 
     private func describe(

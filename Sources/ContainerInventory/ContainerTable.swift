@@ -10,6 +10,8 @@ package struct ContainerDiscovery: Sendable, Equatable {
     package var pid: Int32
     /// The outer container of a nested one.
     package var outer: ContainerID?
+    /// The user of the rootless engine that made it, as its cgroup or its state file says.
+    package var rootlessUser: UInt32?
     /// What the runtime's own command line said, when it was seen.
     package var arguments: RuntimeArguments?
     /// Nanoseconds since the epoch.
@@ -17,7 +19,7 @@ package struct ContainerDiscovery: Sendable, Equatable {
 
     package init(
         id: ContainerID, runtime: ContainerRuntime, cgroupPath: String, pid: Int32 = 0, outer: ContainerID? = nil,
-        arguments: RuntimeArguments? = nil, firstSeen: UInt64 = 0
+        arguments: RuntimeArguments? = nil, firstSeen: UInt64 = 0, rootlessUser: UInt32? = nil
     ) {
         self.id = id
         self.runtime = runtime
@@ -25,6 +27,7 @@ package struct ContainerDiscovery: Sendable, Equatable {
         self.pid = pid
         self.outer = outer
         self.arguments = arguments
+        self.rootlessUser = rootlessUser ?? RootlessUser.uid(ofCgroup: cgroupPath)
         self.firstSeen = firstSeen
     }
 }

@@ -14,6 +14,12 @@ enum RuntimeFile {
         return decode(bytes, as: type)
     }
 
+    /// The same of a rootless user's file, or of the host's root where there is none.
+    static func read<T: Decodable>(_ path: String, root: String, of user: RootlessUser?, as type: T.Type) -> T? {
+        guard let user else { return read(root + path, as: type) }
+        return user.read(path, root: root).flatMap { decode($0, as: type) }
+    }
+
     static func decode<T: Decodable>(_ bytes: [UInt8], as type: T.Type) -> T? {
         try? JSONDecoder().decode(type, from: Data(bytes))
     }

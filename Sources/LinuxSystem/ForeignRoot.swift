@@ -11,6 +11,21 @@ package struct ForeignRoot: ~Copyable {
         root = try OwnedDescriptor(opening: "\(proc)/\(pid)/root", flags: CInt(NA_O_PATH) | CInt(NA_O_DIRECTORY))
     }
 
+    /// A directory that somebody else than root writes, by a path that only root shapes.
+    package init(directory: String) throws(SystemError) {
+        root = try OwnedDescriptor(opening: directory, flags: CInt(NA_O_PATH) | CInt(NA_O_DIRECTORY))
+    }
+
+    /// The bytes of a regular file that `owner` owns, at most `limit`; no symbolic link and no other mount on the way.
+    package func readFile(_ path: String, owner: UInt32, limit: Int) throws(SystemError) -> [UInt8] {
+        let file = try open(
+            path, flags: UInt64(O_RDONLY | O_NONBLOCK | O_NOCTTY),
+            resolve: UInt64(NA_RESOLVE_NO_SYMLINKS | NA_RESOLVE_NO_XDEV))
+        let status = try file.status()
+        guard status.isRegular, status.owner == owner else { throw SystemError("read", path, errno: .permissionDenied) }
+        return try file.readAll(limit: limit)
+    }
+
     /// The object at `path` itself, O_PATH, with no symbolic link anywhere on the way.
     package func object(at path: String) throws(SystemError) -> OwnedDescriptor {
         try open(path, flags: UInt64(NA_O_PATH), resolve: UInt64(NA_RESOLVE_NO_SYMLINKS))

@@ -22,6 +22,9 @@ struct HostInventory {
         let reader = ContainerReader(proc: proc, host: host)
         inventory.load(try processes.readAll(), now: now)
         inventory.add(reader.scan(), now: now)
+        // A user can make his own directories hang.
+        let rootless = TimedReader().run(timeout: 2_000_000_000) { reader.scanRootless() } ?? []
+        inventory.add(rootless, now: now)
         let found = Set(inventory.containers.map(\.id.rawValue))
         for listing in known where !found.contains(listing.id) {
             guard let id = ContainerID(validating: listing.id), let pid = listing.pid,

@@ -40,6 +40,7 @@ final class Housekeeper: Sendable {
     private let wake: WakeEvent
     private let state: Mutex<State>
     private let timed = TimedReader()
+    private let users = TimedReader()
 
     private static let second: UInt64 = 1_000_000_000
     /// For a survey; one takes milliseconds.
@@ -100,6 +101,10 @@ final class Housekeeper: Sendable {
         state.withLock { $0.containers = survey.present }
         for cgroup in before.subtracting(survey.present) { report(.cgroupRemoved(cgroup.path)) }
         if !survey.found.isEmpty { report(.found(survey.found)) }
+        // Apart: a user can make his own directories hang.
+        guard users.hangingCount == 0 else { return }
+        let rootless = users.run(timeout: Self.patience) { [containerReader] in containerReader.scanRootless() } ?? []
+        if !rootless.isEmpty { report(.found(rootless)) }
     }
 
     private struct Survey: Sendable {

@@ -95,6 +95,26 @@ import Testing
         #expect(privileges.facts.isRootReadOnly == false)
     }
 
+    /// A host whose own root is an overlay: the container's is another one, a directory of the host's is the host's.
+    @Test func overlayOnTheHost() throws {
+        let privileges = try container(
+            "{}",
+            mounts: """
+                30 29 0:50 / / rw - overlay overlay rw
+                31 30 0:40 /etc /e rw - overlay overlay rw
+                32 30 0:50 /etc/own /o rw - overlay overlay rw
+
+                """,
+            hostMounts: """
+                20 1 0:40 / / rw - overlay overlay rw
+                21 20 0:50 / /var/lib/docker/overlay2/x/merged rw - overlay overlay rw
+
+                """)
+        #expect(
+            privileges.facts.mounts.map(\.source) == ["/etc", "/var/lib/docker/overlay2/x/merged/etc/own"])
+        #expect(privileges.reasons == ["/etc of the host, writable"])
+    }
+
     /// The host's root as the container's own is no mount like others.
     @Test(arguments: [("/", true), ("/var/lib/machines/web", false)])
     func rootDirectory(directory: String, isHosts: Bool) throws {

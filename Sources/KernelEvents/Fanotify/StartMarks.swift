@@ -1,4 +1,4 @@
-package import EventModel
+private import EventModel
 
 /// Whether the file marks of a container stood before the first instruction of its own program: when the marks in a
 /// runtime's process were in place, against the kernel's time of the exec that made it the container's program.

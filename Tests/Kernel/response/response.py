@@ -122,7 +122,7 @@ class Response:
 
 
 EACH = ("podman", "docker", "ctr", "runc")
-LOGIC = ("host", "uml")                  # where the kernel makes no difference either; the VM is emulated, and takes its time
+LOGIC = ("host",)                        # where the kernel makes no difference: neither the user-mode one nor the VM's again
 SOME = ("podman", "runc")                # where the engine makes no difference; runc is the user-mode kernel's only one
 
 

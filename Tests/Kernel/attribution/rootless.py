@@ -1,0 +1,77 @@
+"""podman without root: the container's files are a user's, its root is nobody's on the host."""
+import json
+import os
+import subprocess
+import time
+
+from harness import ENVIRON, IMAGE, PREFIX, PRIVILEGED, Container, Failure, Podman, act, check, numbered
+
+USER, UID, HOME = "na-user", 1000, "/home/na-user"
+RUNTIME = "/run/user/%d" % UID
+
+
+class RootlessPodman(Podman):
+    """As the user, in a unit of his own systemd: podman cannot move a process out of the system's."""
+    name = "podman-rootless"
+
+    def words(self, *words):
+        return ["setpriv", "--reuid=%d" % UID, "--regid=%d" % UID, "--init-groups", "env", "-i", "PATH=" + os.environ["PATH"],
+                "HOME=" + HOME, "USER=" + USER, "XDG_RUNTIME_DIR=" + RUNTIME, "DBUS_SESSION_BUS_ADDRESS=unix:path=%s/bus" % RUNTIME,
+                "systemd-run", "--user", "--pipe", "--wait", "--collect", "--quiet", "podman", *words]
+
+    def start(self):
+        check(["loginctl", "enable-linger", USER], self.machine.env)
+        limit = time.monotonic() + 60
+        while not os.path.exists(RUNTIME + "/bus"):
+            if time.monotonic() > limit:
+                raise Failure("no session of %s" % USER)
+            time.sleep(0.2)
+        archive = os.path.join(HOME, "image.tar")
+        check(["install", "-o", USER, "-m", "600", self.machine.archive, archive], self.machine.env)
+        check(self.words("load", "-q", "-i", archive), self.machine.env)
+
+    def stop(self):
+        subprocess.run(self.words("rmi", "-f", IMAGE), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(["loginctl", "disable-linger", USER], check=False)
+
+    def container(self, privileged=False, command=("offender", "serve"), **_):
+        name = "%s%d-%d" % (PREFIX, os.getpid(), numbered())
+        cidfile = os.path.join(HOME, name + ".cid")
+        return Container(self, name, self.words("run", "-i", "--rm", "--name", name, "--cidfile", cidfile,
+                                                *self._options(privileged, None, "none", (), None), IMAGE, *command),
+                         get_id=lambda: open(cidfile).read().strip())
+
+    def remove(self, name):
+        subprocess.run(self.words("rm", "-f", "-t", "0", name), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+
+
+@act("attribution/rootless", kernels=("vm",), engines=None)
+def rootless(t):
+    """A user's containers have name and image; --privileged gives them no right of the host's, and is no alert."""
+    t.engine = RootlessPodman(t.machine)
+    t.engine.start()
+    try:
+        for privileged, verdict in ((False, "restricted"), (True, "privileged-in-userns")):
+            since = time.time_ns()
+            container = t.container(privileged=privileged)
+            done = t.nodeagent("inventory", "--output", "json")
+            found = [c for c in json.loads(done.stdout) if c["id"] == container.id]
+            if len(found) != 1:
+                raise Failure("%s is listed %d times" % (container.name, len(found)))
+            own = found[0]
+            wanted = {"name": container.name, "image": IMAGE, "runtime": "podman", "privileged": False, "verdict": verdict}
+            told = {key: own[key] for key in wanted}
+            if told != wanted:
+                raise Failure("%s, not %s: %s" % (told, wanted, own["reasons"]))
+            if not (own["image_digest"] or "").startswith("sha256:"):
+                raise Failure("digest %s" % own["image_digest"])
+            t.attack(container, ("cat", "/proc/1/environ"), ENVIRON)
+            if [a for a in t.alerts(since, container) if a["rule"] == PRIVILEGED]:
+                raise Failure("told as privileged")
+            container.close()
+            t.own.remove(container)
+    finally:
+        t.close()
+        for worker in t.session.closing:
+            worker.join()
+        t.engine.stop()
