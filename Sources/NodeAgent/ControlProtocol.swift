@@ -55,6 +55,12 @@ struct ContainerListing: Codable, Sendable {
     var namespace: String?
     /// Id of the container around it.
     var parent: String?
+    /// Path of its cgroup below the hierarchy's root.
+    var cgroup: String?
+    /// Inode of that directory.
+    var cgroupID: UInt64?
+    /// Inode of its pid namespace; the host's for one that shares it.
+    var pidNamespace: UInt64?
     /// A pod's sandbox rather than a workload.
     var sandbox: Bool?
     /// `sha256:…` of the image.
@@ -76,7 +82,9 @@ struct ContainerListing: Codable, Sendable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case id, name, image, runtime, pid, privileged, pod, namespace, parent, sandbox, verdict, reasons, processes
+        case id, name, image, runtime, pid, privileged, pod, namespace, parent, cgroup, sandbox, verdict, reasons, processes
+        case cgroupID = "cgroup_id"
+        case pidNamespace = "pid_namespace"
         case imageDigest = "image_digest"
         case podSecurity = "pod_security"
     }
@@ -91,6 +99,9 @@ struct ContainerListing: Codable, Sendable {
         pod = container.pod
         namespace = container.podNamespace
         parent = container.outer?.rawValue
+        cgroup = container.cgroupPath.utf8.count > 1 ? container.cgroupPath : nil
+        cgroupID = container.cgroup?.rawValue
+        pidNamespace = container.pidNamespace?.rawValue
         sandbox = container.isSandbox
         imageDigest = container.imageDigest
         verdict = container.privileges?.verdict?.rawValue
@@ -113,6 +124,9 @@ struct ContainerListing: Codable, Sendable {
         try keys.encode(pod, forKey: .pod)
         try keys.encode(namespace, forKey: .namespace)
         try keys.encode(parent, forKey: .parent)
+        try keys.encode(cgroup, forKey: .cgroup)
+        try keys.encode(cgroupID, forKey: .cgroupID)
+        try keys.encode(pidNamespace, forKey: .pidNamespace)
         try keys.encode(sandbox ?? false, forKey: .sandbox)
         try keys.encode(imageDigest, forKey: .imageDigest)
         try keys.encode(verdict, forKey: .verdict)

@@ -120,10 +120,13 @@ final class Housekeeper: Sendable {
                 return
             }
             found =
-                new.map { cgroup in
-                    ContainerDiscovery(
-                        id: cgroup.id, runtime: cgroup.runtime, cgroupPath: cgroup.path,
-                        pid: tree.processes(in: cgroup.path).first ?? 0, outer: cgroup.outer)
+                new.compactMap { cgroup in
+                    let pid = tree.processes(in: cgroup.path).first
+                    // A directory with 64 digits for a name and nobody in it is what is left of something.
+                    guard pid != nil || cgroup.runtime != .unknown else { return nil }
+                    return ContainerDiscovery(
+                        id: cgroup.id, runtime: cgroup.runtime, cgroupPath: cgroup.path, pid: pid ?? 0,
+                        outer: cgroup.outer)
                 } + reader.scan()
         }
     }

@@ -16,9 +16,15 @@ struct InventoryCommand: ParsableCommand {
     @Option(name: .customLong("runtime-directory"), help: "Where the agent's control socket lies.")
     var runtimeDirectory: String?
 
+    @Option(help: "Only the container of this process.") var pid: Int32?
+    @Option(name: .customLong("cgroup-id"), help: "Only the container whose cgroup directory has this inode.")
+    var cgroupID: UInt64?
+    @Option(name: .customLong("pid-namespace"), help: "Only the containers in this pid namespace (its inode).")
+    var pidNamespace: UInt64?
+
     func run() throws {
         let directory = runtimeDirectory ?? Configuration().resolvedRuntimeDirectory(environment())
-        let listings: [ContainerListing]
+        var listings: [ContainerListing]
         if let response = try? ControlClient.ask(ControlRequest(command: .inventory), at: directory + "/control.sock") {
             guard let containers = response.containers else {
                 CommandFailure(
@@ -33,6 +39,9 @@ struct InventoryCommand: ParsableCommand {
             let host = try HostInventory.read()
             listings = host.containers.map { ContainerListing($0, processes: host.reader.deviations(in: $0)) }
         }
+        if let cgroupID { listings.removeAll { $0.cgroupID != cgroupID } }
+        if let pidNamespace { listings.removeAll { $0.pidNamespace != pidNamespace } }
+        if let pid { listings = try containing(pid, listings) }
         switch output {
         case .json:
             let encoder = JSONEncoder()
@@ -41,6 +50,19 @@ struct InventoryCommand: ParsableCommand {
         case .table:
             print(Self.table(listings), terminator: "")
         }
+    }
+
+    /// The one of a process: by the table that the agent's own is made by.
+    private func containing(_ pid: Int32, _ listings: [ContainerListing]) throws -> [ContainerListing] {
+        guard getuid() == 0 else {
+            CommandFailure(.missingRight, "inventory --pid needs root: it reads /proc").exit()
+        }
+        let host = try HostInventory.read(known: listings)
+        guard let container = host.container(ofProcess: pid) else {
+            CommandFailure(.failed, "process \(pid) is in no container, or is gone").exit()
+        }
+        let listed = listings.filter { $0.id == container.id.rawValue }
+        return listed.isEmpty ? [ContainerListing(container)] : listed
     }
 
     /// Columns as wide as their widest value; ids cut to twelve digits as engines show them.

@@ -72,6 +72,24 @@ def ordinary(t):
         raise Failure("pod security %s" % listed(t, container)["pod_security"])
 
 
+@act("posture/whose")
+def whose(t):
+    """Which container is this process of, this cgroup, this pid namespace?"""
+    container = t.shared()
+    own = listed(t, container) if t.watched else None
+    if own is None:
+        return
+    asked = [("--pid", own["pid"]), ("--cgroup-id", own["cgroup_id"]), ("--pid-namespace", own["pid_namespace"])]
+    for option, value in asked:
+        done = t.nodeagent("inventory", "--output", "json", option, str(value))
+        found = json.loads(done.stdout) if not done.returncode else []
+        if [c["id"] for c in found] != [container.id]:
+            raise Failure("%s %s: %s %s" % (option, value, [c["id"] for c in found], done.stderr))
+    done = t.nodeagent("inventory", "--pid", str(os.getpid()))
+    if done.returncode != 1 or "no container" not in done.stderr:
+        raise Failure("--pid of the host: %d %s%s" % (done.returncode, done.stdout, done.stderr))
+
+
 @act("posture/privileged")
 def privileged(t):
     container = t.shared(privileged=True)
