@@ -8,8 +8,11 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import threading
 import time
+
+import cri
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -99,8 +102,14 @@ class Machine:
             with open(conf, "w") as out:
                 out.write(CONTAINERS_CONF % IMAGE)
             self.env["CONTAINERS_CONF"] = conf
-        self.engines = {"host": (Podman, Docker, Containerd, Runc), "uml": (Runc,),
-                        "vm": (Podman, PodmanRunc, Docker, Containerd, Runc)}[name]
+        if name != "uml":
+            # in the VM it is the system's, which docker starts as well
+            self.containerd_config = os.path.join("/etc/containerd" if name == "vm" else work, "config.toml")
+            with open(self.containerd_config, "w") as out:
+                out.write(CONTAINERD_CONFIG % (IMAGE, *(("false", "true") if name == "vm" else ("true", "false"))))
+        self._containerd = None
+        self.engines = {"host": (Podman, Docker, Containerd, Cri, Runc), "uml": (Runc,),
+                        "vm": (Podman, PodmanRunc, Docker, Containerd, Cri, Runc)}[name]
 
     def uevent_exists(self):
         return os.path.exists("/sys/kernel/uevent_helper")
@@ -126,6 +135,19 @@ class Machine:
             return "/dev/loop0"
         return check(["losetup", "-f", "--show", image], self.env).strip()
 
+    def containerd(self):
+        """A daemon of ours, one for `ctr` and `cri`."""
+        if not self._containerd:
+            if os.path.exists("/var/lib/containerd"):
+                raise Failure("/var/lib/containerd exists: not ours")
+            with open(os.path.join(self.work, "owned"), "a") as owned:
+                owned.write("/var/lib/containerd\n/run/containerd\n")
+                if not glob.glob("/sys/fs/cgroup/kubepods") + glob.glob("/sys/fs/cgroup/*/kubepods"):
+                    owned.write("kubepods\n")            # the pods' cgroups, which no runtime removes
+            self._containerd = Daemon(self, "containerd", ["/usr/bin/containerd", "--config", self.containerd_config],
+                                      ["ctr", "version"])
+        return self._containerd
+
     def release(self):
         if self._block and self.name != "vm":
             subprocess.run(["losetup", "-d", self._block[0]], env=self.env, check=False)
@@ -140,6 +162,21 @@ default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]
 cgroup_manager = "cgroupfs"
 runtime = "runc"
 infra_image = "%s"
+"""
+CONTAINERD_CONFIG = """# Debian's, and what pods need here
+version = 2
+[plugins."io.containerd.internal.v1.opt"]
+path = "/var/lib/containerd/opt"
+[plugins."io.containerd.grpc.v1.cri"]
+sandbox_image = "%s"
+restrict_oom_score_adj = %s
+[plugins."io.containerd.grpc.v1.cri".cni]
+bin_dir = "/usr/lib/cni"
+conf_dir = "/etc/cni/net.d"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+SystemdCgroup = %s
 """
 
 
@@ -553,6 +590,7 @@ class Docker(Engine):
 class Containerd(Engine):
     name = "ctr"
     runtime_name = "containerd"
+    store = "default"                    # containerd's own kind of namespace
     daemon = None
 
     def start(self):
@@ -562,12 +600,8 @@ class Containerd(Engine):
         if self.machine.name == "vm":
             check(["systemctl", "start", "containerd"], self.machine.env)
         else:
-            if os.path.exists("/var/lib/containerd"):
-                raise Failure("/var/lib/containerd exists: not ours")
-            with open(os.path.join(self.machine.work, "owned"), "a") as owned:
-                owned.write("/var/lib/containerd\n/run/containerd\n")
-            self.daemon = Daemon(self.machine, "containerd", ["/usr/bin/containerd"], ["ctr", "version"])
-        check(["ctr", "images", "import", self.machine.archive], self.machine.env)
+            self.daemon = self.machine.containerd()
+        check(["ctr", "-n", self.store, "images", "import", self.machine.archive], self.machine.env)
 
     def stop(self):
         if self.up and self.daemon:
@@ -606,6 +640,56 @@ class Containerd(Engine):
     def remove(self, name):
         for words in (["ctr", "tasks", "kill", "-s", "KILL", name], ["ctr", "tasks", "rm", "-f", name], ["ctr", "containers", "rm", name]):
             subprocess.run(words, env=self.machine.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+
+
+class Sandbox:
+    """A pod's, as far as something can be told of it."""
+
+    def __init__(self, id, pod, namespace):
+        self.id, self.pod, self.namespace = id, pod, namespace
+        self.name = self.image = None
+
+
+class Cri(Containerd):
+    """Pods by containerd's CRI, each of one container and with the node's network; see cri.py."""
+    name, store = "cri", "k8s.io"
+    namespace = PREFIX + "namespace"     # Kubernetes' kind
+
+    def start(self):
+        if self.up:
+            return
+        super().start()
+        self.image = cri.image_id(IMAGE, 10 * self.machine.factor)
+
+    def container(self, privileged=False, command=("offender", "serve")):
+        number = numbered()
+        name, pod = "%s%d-%d" % (PREFIX, os.getpid(), number), "%spod-%d" % (PREFIX, number)
+        directory = os.path.join(self.machine.work, name + ".pod")
+        os.makedirs(directory)
+        words = [sys.executable, "-B", cri.__file__, "pod=" + pod, "namespace=" + self.namespace, "name=" + name,
+                 "image=" + self.image, "directory=" + directory,
+                 "cgroup=" + ("systemd" if self.machine.name == "vm" else "cgroupfs"),
+                 *(["privileged=yes"] if privileged else []), "--", *command]
+        made = Container(self, name, words, pod=pod, namespace=self.namespace, get_id=lambda: self._ids(name)[0])
+        made.sandbox = Sandbox(self._ids(name)[1], pod, self.namespace)
+        return made
+
+    def _ids(self, name):
+        with open(os.path.join(self.machine.work, name + ".pod", "ids")) as ids:
+            return ids.read().split()
+
+    def exec(self, container, *command):
+        try:
+            status, out, err = cri.exec_sync(container.id, command)
+        except OSError as error:
+            raise Failure("%s: %s" % (container.name, error))
+        return subprocess.CompletedProcess(command, status, out + err)
+
+    def remove(self, name):
+        try:
+            cri.remove_sandbox(self._ids(name)[1])
+        except OSError:
+            pass
 
 
 CAPABILITIES = """AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPEND BPF CHECKPOINT_RESTORE CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER

@@ -170,7 +170,8 @@ def plan(kernel, machine_engines, only, every=False):
     return rows
 
 
-ENGINES = {"host": ("podman", "docker", "ctr", "runc"), "uml": ("runc",), "vm": ("podman", "podman-runc", "docker", "ctr", "runc")}
+ENGINES = {"host": ("podman", "docker", "ctr", "cri", "runc"), "uml": ("runc",),
+           "vm": ("podman", "podman-runc", "docker", "ctr", "cri", "runc")}
 
 
 def run_here(options):

@@ -45,6 +45,7 @@ restore() {    # restore DIR: once more is harmless
         [ "$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d' ' -f20)" = "$start" ] || continue
         if [ "$name" = containerd ]; then
             for id in $(ctr tasks ls -q 2>/dev/null | grep '^na-test-'); do ctr tasks rm -f "$id"; done >/dev/null 2>&1
+            for id in $(ctr -n k8s.io tasks ls -q 2>/dev/null); do ctr -n k8s.io tasks rm -f "$id"; done >/dev/null 2>&1
         fi
         kill "$pid" 2>/dev/null
         for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
@@ -63,6 +64,7 @@ restore() {    # restore DIR: once more is harmless
     [ -f "$dir/owned" ] && sort -u "$dir/owned" | while read -r id; do
         case $id in
             *..*|*/na-test-*/*) continue ;;
+            kubepods) find /sys/fs/cgroup -depth -type d -path '*/kubepods*' -exec rmdir {} \; 2>/dev/null; continue ;;
             /var/lib/docker|/var/lib/containerd|/run/docker|/run/containerd) ;;
             /etc/na-test-*|/root/na-test-*|/var/lib/na-test-*|/tmp/na-test-*|/dev/shm/na-test-*) ;;     # canaries of the evidence acts
             *) continue ;;
