@@ -71,17 +71,23 @@ extension ContainerReader {
         into container: inout Container
     ) {
         // …/overlay-containers/ID/userdata/config.json
-        var storage = "\(user?.storage ?? "/var/lib/containers/storage")/overlay-containers"
-        if let path, let end = path.firstRange(of: "/overlay-containers/") {
-            storage = String(path[..<end.upperBound].dropLast())
+        var lists = ContainerStorage.lists(user?.storage ?? "/var/lib/containers/storage")
+        if let path, let end = path.firstRange(of: "-containers/\(container.id.rawValue)/") {
+            lists = [String(path[..<end.lowerBound]) + "-containers"]
         }
-        let list = "\(storage)/containers.json"
-        let stored = RuntimeFile.read(list, root: root, of: user, as: [StoredContainer].self) ?? []
+        var list = lists[0]
+        var stored: [StoredContainer] = []
+        for candidate in lists {
+            let file = "\(candidate)/containers.json"
+            guard let found = RuntimeFile.read(file, root: root, of: user, as: [StoredContainer].self) else { continue }
+            (list, stored) = (candidate, found)
+            break
+        }
         if let own = stored.first(where: { $0.id == container.id.rawValue }) {
             let metadata = own.metadata.flatMap { RuntimeFile.decode(Array($0.utf8), as: StoredMetadata.self) }
             container.name = own.names?.first ?? metadata?.name
             container.image = metadata?.imageName
-            container.imageDigest = podmanDigest(own.image, containers: storage, user)
+            container.imageDigest = podmanDigest(own.image, containers: list, user)
         }
         if container.name == nil { container.name = conmonName(container) }
         // A pod's containers name its infra container, whose host name is the pod's name (kube play).
@@ -89,7 +95,7 @@ extension ContainerReader {
         if let sandbox = configuration?.annotations?["io.kubernetes.cri-o.SandboxID"],
             let id = ContainerID(validating: sandbox), id != container.id
         {
-            let file = "\(storage)/\(id.rawValue)/userdata/config.json"
+            let file = "\(list)/\(id.rawValue)/userdata/config.json"
             infra = RuntimeFile.read(file, root: root, of: user, as: OCIConfiguration.self)
         } else if let name = container.name, Self.isInfraName(name), let configuration {
             infra = configuration
@@ -186,7 +192,7 @@ extension ContainerReader {
     /// containers/storage's images.json, beside the containers'.
     private func podmanDigest(_ image: String?, containers: String, _ user: RootlessUser?) -> String? {
         guard let image else { return nil }
-        let file = "\(containers.replacing("/overlay-containers", with: "/overlay-images"))/images.json"
+        let file = "\(containers.dropLast("containers".utf8.count))images/images.json"
         let stored = RuntimeFile.read(file, root: root, of: user, as: [StoredImage].self) ?? []
         return Self.digest(stored.first { $0.id == image }?.digest)
     }

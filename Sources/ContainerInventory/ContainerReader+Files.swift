@@ -62,7 +62,7 @@ extension ContainerReader {
     /// podman's k8s-file log beside the bundle's configuration; the kubelet's directory of the pod.
     private func engineLogs(_ configuration: OCIConfiguration, bundle path: String) -> [String] {
         var logs: [String] = []
-        if path.contains("/overlay-containers/"), let slash = path.lastIndex(of: "/") {
+        if path.contains("-containers/"), let slash = path.lastIndex(of: "/") {
             logs += newestFirst(in: root + String(path[..<slash])) { $0.hasPrefix("ctr.log") }
         }
         let annotations = configuration.annotations ?? [:]
@@ -85,8 +85,10 @@ extension ContainerReader {
     /// containers/storage: the element of this container alone, the others are not its business.
     private func describeStorage(_ container: Container, _ files: inout ContainerFiles) {
         for storage in ["/var/lib/containers/storage", "/run/containers/storage"] {
-            for list in ["overlay-containers/containers.json", "overlay-containers/volatile-containers.json"] {
-                let path = "\(root)\(storage)/\(list)"
+            for list in ContainerStorage.lists(storage).flatMap({
+                ["\($0)/containers.json", "\($0)/volatile-containers.json"]
+            }) {
+                let path = root + list
                 guard let bytes = try? readFile(path, limit: RuntimeFile.sizeLimit + 1),
                     let all = try? JSONDecoder().decode([AnyEntry].self, from: Data(bytes)),
                     let own = all.first(where: { $0.id == container.id.rawValue }),

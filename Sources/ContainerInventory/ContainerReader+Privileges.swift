@@ -166,8 +166,10 @@ extension ContainerReader {
         view.isRootReadOnly = mounts.last { $0.mountPoint == "/" }?.isReadOnly
         let hostMounts = hostMounts
         var seen: [HostMount] = []
-        for mount in mounts where !Self.isOwn(mount) {
+        for mount in mounts {
             let told = declared.last { HostPath.normal($0.destination) == mount.mountPoint }
+            // What was declared as the host's is, wherever it lies.
+            guard told != nil || !Self.isOwn(mount) else { continue }
             guard let source = told?.source ?? Self.hostPath(of: mount, hostMounts) else { continue }
             // The container's own root directory, wherever it lies on the host.
             if mount.mountPoint == "/", source != "/" { continue }

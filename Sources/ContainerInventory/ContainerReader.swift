@@ -196,7 +196,7 @@ package struct ContainerReader: Sendable {
     private func bundles(_ id: String) -> [String] {
         var bundles: [String] = []
         for storage in ["/var/lib/containers/storage", "/run/containers/storage"] {
-            bundles.append("\(storage)/overlay-containers/\(id)/userdata")
+            bundles += ContainerStorage.lists(storage).map { "\($0)/\(id)/userdata" }
         }
         for parent in [
             "/run/containerd/io.containerd.runtime.v2.task",

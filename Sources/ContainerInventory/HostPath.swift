@@ -11,8 +11,10 @@ package enum HostPath {
         case runtimeSocket
         /// Keys and passwords of the host.
         case credentials
-        /// /proc and /sys of the host.
-        case processes
+        /// /proc and /sys of the host: root writes core_pattern and uevent_helper there without a capability.
+        case kernel
+        /// /dev: the device rules still decide what is opened.
+        case devices
         case logs
     }
 
@@ -25,7 +27,9 @@ package enum HostPath {
         "/etc", "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/boot", "/var/spool/cron", "/opt/cni",
     ]
     /// Directories that are the host's as a whole, and not in each of their parts.
-    private static let parents = ["/dev", "/opt", "/var", "/var/lib"]
+    private static let parents = ["/opt", "/var", "/var/lib"]
+    /// Where programs keep keys in a home directory.
+    private static let keys: Set<Substring> = [".ssh", ".kube", ".docker", ".aws", ".gnupg"]
     private static let engines = [
         "/var/lib/docker", "/var/lib/containerd", "/var/lib/containers", "/var/lib/kubelet", "/var/lib/crio",
         "/var/lib/rancher", "/var/lib/etcd", "/run/containerd", "/run/containers", "/run/docker", "/run/crio",
@@ -38,7 +42,7 @@ package enum HostPath {
         "/var/lib/kubelet/pods/", "/run/containerd/io.containerd.", "/var/lib/containerd/io.containerd.",
         "/run/docker/containerd/daemon/io.containerd.", "/run/user/", "/run/netns/", "/run/cni/",
         "/var/lib/rancher/k3s/agent/containerd/io.containerd.", "/run/k3s/containerd/io.containerd.",
-        "/var/lib/nerdctl/",
+        "/var/lib/nerdctl/", "/var/lib/rancher/k3s/storage/",
     ]
 
     /// `/var/run` is `/run`; a slash at the end is left out.
@@ -55,9 +59,10 @@ package enum HostPath {
         if path == "/" { return .root }
         if isGiven(path) { return nil }
         if sockets.contains(where: { $0 == path || $0.hasPrefix(path + "/") }) { return .runtimeSocket }
-        if isIn(path, ["/proc", "/sys"]) { return .processes }
-        if isIn(path, ["/root", "/etc/ssh", "/etc/kubernetes", "/etc/shadow"]) || path == "/home"
-            || path.split(separator: "/").contains(".ssh")
+        if isIn(path, ["/proc", "/sys"]) { return .kernel }
+        if path == "/dev" { return .devices }
+        if isIn(path, ["/etc/ssh", "/etc/kubernetes", "/etc/shadow"]) || path == "/root" || path == "/home"
+            || path.split(separator: "/").contains(where: keys.contains)
         {
             return .credentials
         }
@@ -70,7 +75,9 @@ package enum HostPath {
     /// Files of an engine that each container gets (`/etc/hosts`), its own volumes, its pod's directories.
     package static func isGiven(_ path: String) -> Bool {
         let path = normal(path)
-        return given.contains { path.hasPrefix($0) }
+        // A rootless engine's, in its user's home.
+        let isUsers = ["/.local/share/containers/storage/", "/.local/share/docker/"].contains(where: path.contains)
+        return isUsers || given.contains { path.hasPrefix($0) }
     }
 
     /// Clocks, certificates, name resolution: mounted everywhere, and of no use for leaving.

@@ -7,7 +7,8 @@ extension Inventory {
     /// A process outside every container's cgroup that has a container's own mount or pid namespace (nsenter from the
     /// host) is that container's with certainty `inherited`: what it does happens there, and it started elsewhere.
     package mutating func attribute(_ event: borrowing KernelEvent, now: UInt64) -> Attribution {
-        let actor = find(event.pid, time: event.time, now: now)
+        var actor = find(event.pid, time: event.time, now: now)
+        if let found = actor { actor = found.asOf(event, tellsExecs: tellsExecs) }
         var attribution: Attribution
         if let actor {
             attribution = attribute(actor)
@@ -213,5 +214,16 @@ extension Inventory {
             if entry.namespacedPID == pid, entry.pidNamespace == namespace { return entry }
         }
         return table.living.values.first { $0.pidNamespace == namespace && $0.namespacedPID == pid }
+    }
+}
+
+extension ProcessEntry {
+    /// As it was when fanotify's event was read, which was after the open: an exec that came later still is another
+    /// program's. One that is found and not told of yet came after everything that was told, the event among it. Records
+    /// of audit carry the program themselves, and stamps that are too coarse for this.
+    fileprivate func asOf(_ event: borrowing KernelEvent, tellsExecs: Bool) -> ProcessEntry {
+        guard event.source == .fanotify, let before else { return self }
+        let isLater = before.until == 0 ? tellsExecs : event.received < before.until
+        return isLater ? running(before) : self
     }
 }

@@ -46,6 +46,8 @@ package struct Inventory: Sendable {
     var leavings: [CgroupLeaving] = []
     var suspects: [Int32] = []
     var tally = Counters()
+    /// Every exec is told with the kernel's time, by the process connector; a poller of /proc finds some.
+    package var tellsExecs = true
     /// CLOCK_REALTIME minus CLOCK_MONOTONIC, nanoseconds: the times of events are the former's.
     package var clockOffset: UInt64
 
@@ -270,6 +272,7 @@ package struct Inventory: Sendable {
 
     private mutating func execute(_ entry: inout ProcessEntry, facts: ProcessFacts?, time: UInt64, now: UInt64) {
         let previous = entry.setup
+        entry.noteProgram(before: facts, time: time)
         let isInContainer = entry.containerID != nil || facts.map { resolve($0).id != nil } ?? false
         entry.setup = SetupState.afterExec(previous, facts: facts, isInContainer: isInContainer, host: host)
         if let previous, entry.setup == nil {

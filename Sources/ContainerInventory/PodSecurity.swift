@@ -1,8 +1,8 @@
 package import EventModel
 
 /// The Pod Security Standards (Kubernetes 1.31), as a node can see them. What the standards say of ports is not to be
-/// seen; of "undefined" and "unconfined" seccomp a node cannot tell the one from the other, so a missing filter breaks
-/// `restricted` and not `baseline`.
+/// seen; of an "undefined" and an "unconfined" filter or label a node cannot tell the one from the other, so a missing one
+/// does not break `baseline`.
 extension PrivilegeFacts {
     /// Nil where too little is known to say more than the verdict does.
     func podSecurityLevel(_ verdict: PrivilegeVerdict?) -> PodSecurityLevel? {
@@ -20,7 +20,6 @@ extension PrivilegeFacts {
         if !added.isEmpty { found.append("capabilities \(added.names.joined(separator: ", "))") }
         for mount in mounts where !HostPath.isGiven(mount.source) { found.append("host path \(mount.source)") }
         if hasMaskedPaths == false { found.append("unmasked /proc") }
-        if hostHasLabels, isConfined == false { found.append("no AppArmor profile or SELinux label") }
         let unsafe = sysctls.filter { !Self.safeSysctls.contains($0) }
         if !unsafe.isEmpty { found.append("sysctls \(unsafe.sorted().joined(separator: ", "))") }
         return found

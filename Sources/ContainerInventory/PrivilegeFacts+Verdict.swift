@@ -74,9 +74,9 @@ extension PrivilegeFacts {
             case .runtimeSocket?:
                 // connect(2) asks the socket's rights, not the mount's.
                 ways.append("runtime socket \(mount.source)")
-            case .root?, .system?, .engine?, .credentials?:
+            case .root?, .system?, .engine?, .credentials?, .kernel?:
                 if !mount.isReadOnly { ways.append("\(mount.source) of the host, writable") }
-            case .processes?, .logs?, nil: break
+            case .devices?, .logs?, nil: break
             }
         }
         return ways

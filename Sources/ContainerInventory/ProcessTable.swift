@@ -23,6 +23,8 @@ struct ProcessEntry: Sendable {
     var ambiguity: String?
     var setup: SetupState?
     var ended: EndedSetup?
+    /// Of a container's process: what it ran before its latest exec.
+    var before: Program?
     /// CLOCK_MONOTONIC nanoseconds; nil while it lives.
     var exitedAt: UInt64?
 
@@ -33,6 +35,16 @@ struct ProcessEntry: Sendable {
         var time: UInt64
         /// What the exec ran.
         var executablePath: String
+    }
+
+    /// A program that a process ran. Who opens a file and executes something harmless is told as what he was then.
+    struct Program: Sendable {
+        var comm: String
+        var executable: FileID?
+        var executablePath: String
+        var commandLine: [String]
+        /// The kernel's time of the exec that ended it, CLOCK_MONOTONIC nanoseconds; 0 where not told yet.
+        var until: UInt64
     }
 
     init(key: ProcessKey, parentPID: Int32) {
@@ -48,6 +60,7 @@ struct ProcessEntry: Sendable {
         namespacedPID = 0
         isCgroupKnown = false
         ended = nil
+        before = nil
         exitedAt = nil
         if parent.setup != nil {
             mountNamespace = nil
@@ -61,6 +74,30 @@ struct ProcessEntry: Sendable {
         executablePath = ""
         commandLine = []
         comm = ""
+    }
+
+    /// Notes what an exec ends, once: a fresh read can find it before the connector tells of it, with its time.
+    mutating func noteProgram(before facts: ProcessFacts?, time: UInt64) {
+        guard containerID != nil, setup == nil else { return }
+        let isKnown =
+            facts.map { $0.executablePath == executablePath && $0.commandLine == commandLine } ?? (before?.until == 0)
+        if isKnown, before?.until == 0 {
+            before?.until = time
+        } else if !executablePath.isEmpty {
+            before = Program(
+                comm: comm, executable: executable, executablePath: executablePath, commandLine: commandLine,
+                until: time)
+        }
+    }
+
+    /// As it was when an event was read.
+    func running(_ program: Program) -> ProcessEntry {
+        var entry = self
+        entry.comm = program.comm
+        entry.executable = program.executable
+        entry.executablePath = program.executablePath
+        entry.commandLine = program.commandLine
+        return entry
     }
 
     mutating func take(_ facts: ProcessFacts) {

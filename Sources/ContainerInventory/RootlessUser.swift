@@ -34,7 +34,7 @@ struct RootlessUser: Sendable, Equatable {
 
     func bundles(_ id: String) -> [String] {
         var bundles = ["\(runtimeDirectory)/docker/containerd/daemon/io.containerd.runtime.v2.task/moby/\(id)"]
-        if let storage { bundles.append("\(storage)/overlay-containers/\(id)/userdata") }
+        for list in storage.map(ContainerStorage.lists) ?? [] { bundles.append("\(list)/\(id)/userdata") }
         return bundles
     }
 

@@ -235,6 +235,14 @@ struct DockerHostConfiguration: Decodable, Sendable {
     }
 }
 
+/// containers/storage names its directories by the driver.
+enum ContainerStorage {
+    /// Where a storage may have its containers, `STORAGE/overlay-containers`; the images are in `…-images`.
+    static func lists(_ storage: String) -> [String] {
+        ["overlay", "vfs", "btrfs", "zfs"].map { "\(storage)/\($0)-containers" }
+    }
+}
+
 /// One element of containers/storage's containers.json.
 struct StoredContainer: Decodable, Sendable {
     var id: String?

@@ -82,7 +82,8 @@ struct ContainerListing: Codable, Sendable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case id, name, image, runtime, pid, privileged, pod, namespace, parent, cgroup, sandbox, verdict, reasons, processes
+        case id, name, image, runtime, pid, privileged, pod, namespace, parent, cgroup, sandbox, verdict, reasons,
+            processes
         case cgroupID = "cgroup_id"
         case pidNamespace = "pid_namespace"
         case imageDigest = "image_digest"

@@ -245,6 +245,7 @@ final class Sensor: Sendable {
         let housekeeper = housekeeper
 
         var inventory = Inventory(host: host, reader: processReader)
+        inventory.tellsExecs = coverage.connector
         inventory.load(try processReader.readAll(), now: monotonicNanoseconds())
         inventory.add(containerReader.scan(), now: monotonicNanoseconds())
         running = inventory.takeDiscoveries()

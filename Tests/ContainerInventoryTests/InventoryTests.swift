@@ -397,6 +397,44 @@ import Testing
         #expect(inventory.attribute(event(20), now: start).process?.isContainerSetup == true)
     }
 
+    /// Who opens a file and then executes something harmless is told as what he was at the open.
+    @Test mutating func programOfTheMoment() throws {
+        func program(_ name: String) -> ProcessFacts {
+            var facts = inside(30, cgroup: "/docker/\(idA)")
+            facts.comm = name
+            facts.executablePath = "/bin/\(name)"
+            facts.commandLine = [name, "x"]
+            return facts
+        }
+        func told(_ received: UInt64, source: EventSource = .fanotify) -> [String]? {
+            var event = event(30)
+            event.source = source
+            event.received = received
+            return inventory.attribute(event, now: received).process?.commandLine
+        }
+        inventory.apply(.exec(pid: 30, facts: program("cat"), time: start), now: start)
+        #expect(told(start + 5) == ["cat", "x"])
+        inventory.apply(.exec(pid: 30, facts: program("sleep"), time: start + 10), now: start + 10)
+        #expect(told(start + 5) == ["cat", "x"])
+        #expect(told(start + 10) == ["sleep", "x"])
+        #expect(told(start + 5, source: .audit) == ["sleep", "x"])
+        // Found by a fresh read: what is told of comes later, and has its time.
+        inventory.load([program("true")], now: start + 20)
+        #expect(told(start + 15) == ["sleep", "x"])
+        inventory.tellsExecs = false
+        #expect(told(start + 15) == ["true", "x"])
+        inventory.tellsExecs = true
+        inventory.apply(.exec(pid: 30, facts: program("true"), time: start + 18), now: start + 21)
+        #expect(told(start + 15) == ["sleep", "x"])
+        #expect(told(start + 19) == ["true", "x"])
+        // A child begins with what its parent runs, and nothing before it.
+        inventory.apply(.fork(child: 31, parent: 30), now: start + 22)
+        var child = event(31)
+        child.source = .fanotify
+        child.received = start + 1
+        #expect(inventory.attribute(child, now: start + 23).process?.commandLine == ["true", "x"])
+    }
+
     @Test mutating func descriptionsArriveLate() throws {
         inventory.apply(.exec(pid: 30, facts: inside(30, cgroup: "/docker/\(idA)")), now: start)
         let first = try #require(inventory.takeDiscoveries().first)

@@ -137,6 +137,11 @@ func ordinaryFacts() -> PrivilegeFacts {
         } close: {
             $0.kernel.mounts = [HostMount(source: "/etc", destination: "/host/etc", isReadOnly: true)]
         },
+        Way("the host's /proc, writable") {
+            $0.kernel.mounts = [HostMount(source: "/proc", destination: "/host/proc", isReadOnly: false)]
+        } close: {
+            $0.kernel.mounts = [HostMount(source: "/proc", destination: "/host/proc", isReadOnly: true)]
+        },
         Way("/, writable") {
             $0.kernel.mounts = [HostMount(source: "/", destination: "/host", isReadOnly: false)]
         } close: {
@@ -250,10 +255,11 @@ func ordinaryFacts() -> PrivilegeFacts {
 
     @Test(arguments: [
         ("/", HostPath.Kind.root as HostPath.Kind?), ("/etc", .system), ("/etc/", .system), ("/etc/cron.d", .system),
-        ("/usr/bin", .system), ("/var/lib", .system), ("/dev", .system), ("/opt/cni/bin", .system),
+        ("/usr/bin", .system), ("/var/lib", .system), ("/dev", .devices), ("/opt/cni/bin", .system),
         ("/var/run/docker.sock", .runtimeSocket), ("/run", .runtimeSocket), ("/run/containerd", .runtimeSocket),
         ("/var/lib/docker", .engine), ("/var/lib/kubelet", .engine), ("/root", .credentials), ("/home", .credentials),
-        ("/home/a/.ssh", .credentials), ("/proc", .processes), ("/sys/fs", .processes), ("/var/log", .logs),
+        ("/home/a/.ssh", .credentials), ("/proc", .kernel), ("/sys/fs", .kernel), ("/var/log", .logs),
+        ("/root/.kube/config", .credentials), ("/root/project", nil), ("/var/lib/rancher/k3s/storage/pvc-1", nil),
         ("/var/lib/docker/volumes/x/_data", nil), ("/var/lib/kubelet/pods/1/etc-hosts", nil), ("/etc/localtime", nil),
         ("/srv", nil), ("/etcetera", nil), ("/runner", nil), ("/home/a", nil),
         ("/var/lib/docker/containers/1/hosts", nil),

@@ -1,5 +1,6 @@
 import ContainerInventory
 import EventModel
+import Foundation
 import Glibc
 import LinuxSystem
 import Testing
@@ -59,6 +60,23 @@ import Testing
         #expect(container.initProcess?.pid == 30)
         #expect(container.privileges?.verdict == verdict)
         #expect(container.isPrivileged == false)
+        #expect(container.command == ["sleep"])
+    }
+
+    /// Where the overlay driver does not work, podman takes another one, and its directories another name.
+    @Test func anotherStorageDriver() throws {
+        try podman(idA)
+        let storage = "\(home)/.local/share/containers/storage"
+        try FileManager.default.moveItem(
+            atPath: "\(tree.path)/\(storage)/overlay-containers", toPath: "\(tree.path)/\(storage)/vfs-containers")
+        try own("run/user/1000/crun/\(idA)/status", #"{"pid": 30, "bundle": "/nowhere"}"#)
+        let digest = "sha256:" + String(repeating: "ab", count: 32)
+        try own("\(storage)/vfs-images/images.json", #"[{"id": "i", "digest": "\#(digest)"}]"#)
+        try own(
+            "\(storage)/vfs-containers/containers.json", #"[{"id": "\#(idA)", "names": ["other"], "image": "i"}]"#)
+        let container = reader.describe(try discovery(idA))
+        #expect(container.name == "other")
+        #expect(container.imageDigest == digest)
         #expect(container.command == ["sleep"])
     }
 

@@ -190,6 +190,14 @@ def check(command, env, timeout=120):
     return done.stdout.decode("utf-8", "replace")
 
 
+def on_file(work, pid, name):
+    """A child of ours that guard.sh ends when we could not."""
+    with open("/proc/%d/stat" % pid) as stat:
+        started = stat.read().rsplit(")", 1)[1].split()[19]
+    with open(os.path.join(work, "pids"), "a") as pids:
+        pids.write("%d %s %s\n" % (pid, started, name))
+
+
 # ---- the agent ----
 class Agent:
     def __init__(self, binary, config, env):
@@ -203,6 +211,8 @@ class Agent:
         self.alerts, self.stderr = [], []
         self.child = subprocess.Popen([self.binary, "run", "--config", config or self.config, "--output", "json"], env=self.env,
                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        if self.env.get("RUNTIME_DIRECTORY"):
+            on_file(os.path.dirname(self.env["RUNTIME_DIRECTORY"]), self.child.pid, "nodeagent")
         threading.Thread(target=self._read_alerts, args=(self.child.stdout,), daemon=True).start()
         self._wait_ready(timeout)
 
@@ -496,10 +506,7 @@ class Daemon:
         self.machine, self.name = machine, name
         log = open(os.path.join(machine.work, name + ".log"), "wb")
         self.child = subprocess.Popen(command, env=machine.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        with open("/proc/%d/stat" % self.child.pid) as stat:
-            started = stat.read().rsplit(")", 1)[1].split()[19]
-        with open(os.path.join(machine.work, "pids"), "a") as pids:
-            pids.write("%d %s %s\n" % (self.child.pid, started, name))
+        on_file(machine.work, self.child.pid, name)
         limit = time.monotonic() + 30
         while subprocess.run(probe, env=machine.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode != 0:
             if self.child.poll() is not None or time.monotonic() > limit:

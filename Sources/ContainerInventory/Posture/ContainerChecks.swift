@@ -150,14 +150,16 @@ struct ContainerCheck {
             "sensitive-mounts", "No sensitive directory of the host is mounted writable", cis: "5.5", .high, "T1611",
             remedy: "Mount a volume instead, or read-only (:ro), and only the directory that is needed."
         ) { subject in
-            none(kinds(subject, [.root, .system, .engine, .processes]).filter { !$0.isReadOnly }.map(describe))
+            none(
+                kinds(subject, [.root, .system, .engine, .kernel, .devices]).filter { !$0.isReadOnly }.map(describe))
         },
         ContainerCheck(
             "sensitive-mounts-read-only", "None is mounted read-only either", .low, "T1005",
             remedy: "Mount only the file or directory that is needed."
         ) { subject in
             none(
-                kinds(subject, [.root, .system, .engine, .processes, .logs]).filter(\.isReadOnly).map(describe))
+                kinds(subject, [.root, .system, .engine, .kernel, .devices, .logs]).filter(\.isReadOnly)
+                    .map(describe))
         },
         ContainerCheck(
             "host-credentials", "No secrets of the host are mounted", .high, "T1552.001",

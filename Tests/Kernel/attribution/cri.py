@@ -79,6 +79,20 @@ RULES = """- rule: %s
 """
 
 
+@of_a_pod("exec-after")
+def exec_after(t):
+    """Who opens the file and then executes something harmless is told as what he was."""
+    container = t.shared()
+    since = time.time_ns()
+    # busybox sh executes its last command in its own process
+    done = t.engine.exec(container, "sh", "-c", "read -r line < /proc/1/environ; sleep 0.5")
+    if done.returncode:
+        raise Failure("exec: %d %s" % (done.returncode, done.stdout[-200:]))
+    alert = t.expect(ENVIRON, container, since)
+    if alert and "/proc/1/environ" not in str(alert["output_fields"].get("proc.cmdline")):
+        t.note("told as %s" % alert["output_fields"].get("proc.cmdline"))
+
+
 @of_a_pod("sandbox", own_agent=True)
 def sandbox(t):
     """What a rule can ask: of a pod that starts, or is found running, the sandbox is one and the container is not."""

@@ -33,6 +33,9 @@ class RootlessPodman(Podman):
     def stop(self):
         subprocess.run(self.words("rmi", "-f", IMAGE), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
         subprocess.run(["loginctl", "disable-linger", USER], check=False)
+        limit = time.monotonic() + 60
+        while os.path.exists(RUNTIME) and time.monotonic() < limit:
+            time.sleep(0.2)
 
     def container(self, privileged=False, command=("offender", "serve"), **_):
         name = "%s%d-%d" % (PREFIX, os.getpid(), numbered())
