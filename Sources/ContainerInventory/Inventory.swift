@@ -166,7 +166,7 @@ package struct Inventory: Sendable {
         for facts in processes.sorted(by: { $0.key.startTime < $1.key.startTime }) {
             present.insert(facts.key.pid)
             if !isFirst, table.living[facts.key.pid] == nil { tally.reconciledNew += 1 }
-            observe(facts, now: now)
+            observe(facts, isReconciling: true, now: now)
         }
         for pid in table.living.keys where !present.contains(pid) {
             // Born while the list was made?
@@ -211,7 +211,7 @@ package struct Inventory: Sendable {
     /// A process as it was read: new, or changed since (also by an exec that the connector has not told of yet). Returns
     /// what is known of it then.
     @discardableResult
-    mutating func observe(_ facts: ProcessFacts, now: UInt64) -> ProcessEntry {
+    mutating func observe(_ facts: ProcessFacts, isReconciling: Bool = false, now: UInt64) -> ProcessEntry {
         let pid = facts.key.pid
         if let known = table.living[pid], known.key.startTime != 0, known.key.startTime != facts.key.startTime {
             tally.pidReuses += 1
@@ -234,7 +234,11 @@ package struct Inventory: Sendable {
         if hasExecuted {
             execute(&entry, facts: facts, time: 0, now: now)
         } else {
+            let (comm, words) = (entry.comm, entry.commandLine)
             entry.take(facts)
+            // What it was started with, and not what it has written over its own arguments since. Where execs are told,
+            // and none was lost.
+            if tellsExecs, !isReconciling, !words.isEmpty { (entry.comm, entry.commandLine) = (comm, words) }
             join(&entry, facts: facts, isExec: false, now: now)
         }
         store(entry, before: before, now: now)

@@ -205,6 +205,9 @@ struct CollectCommand: ParsableCommand {
     /// What is to be collected, and how it is called in the tarball's name.
     private func findTarget() throws -> (CollectionTarget, String) {
         if host { return (.host, "host") }
+        if let reference = container, let (found, reader) = try known(reference) {
+            return (.container(found, files: reader.files(of: found)), found.id.short)
+        }
         let inventory = try HostInventory.read()
         let found: Container
         if let container {
@@ -224,6 +227,16 @@ struct CollectCommand: ParsableCommand {
             found = owner
         }
         return (.container(found, files: inventory.reader.files(of: found)), found.id.short)
+    }
+
+    /// As a running agent knows it.
+    private func known(_ reference: String) throws -> (Container, ContainerReader)? {
+        let directory = runtimeDirectory ?? Configuration().resolvedRuntimeDirectory(environment())
+        let request = ControlRequest(command: .inventory, container: reference)
+        guard let response = try? ControlClient.ask(request, at: directory + "/control.sock"),
+            let listings = response.containers, listings.count == 1
+        else { return nil }
+        return try HostInventory.describe(listings[0])
     }
 
     private func destination(_ target: String, _ started: UInt64) -> EvidenceOutput {

@@ -84,9 +84,24 @@ final class ControlServer: Sendable {
             return ControlResponse(error: "version \(request.version) is not served; this agent speaks version 1")
         }
         guard request.command != .inventory else {
-            return ControlResponse(containers: published.map { ContainerListing($0, processes: deviations($0)) })
+            return inventory(of: request.container)
         }
         return handler(request)
+    }
+}
+
+extension ControlServer {
+    /// - Parameter reference: nil for all.
+    private func inventory(of reference: String?) -> ControlResponse {
+        var wanted = published
+        if let reference {
+            do throws(ContainerReference.Failure) {
+                wanted = [try ContainerReference.find(reference, among: wanted)]
+            } catch {
+                return ControlResponse(error: error.description)
+            }
+        }
+        return ControlResponse(containers: wanted.map { ContainerListing($0, processes: deviations($0)) })
     }
 }
 

@@ -38,6 +38,24 @@ struct HostInventory {
         return HostInventory(host: host, reader: reader, containers: inventory.containers, inventory: inventory)
     }
 
+    /// One container that a running agent has listed, described anew. Reading every process of the host takes ten times as
+    /// long, and evidence does not wait.
+    static func describe(
+        _ listing: ContainerListing
+    ) throws(SystemError) -> (container: Container, reader: ContainerReader)? {
+        guard let id = ContainerID(validating: listing.id), let pid = listing.pid, listing.cgroup != nil else {
+            return nil
+        }
+        let proc = ProcFilesystem()
+        let reader = ContainerReader(proc: proc, host: try HostIdentity.read(proc: proc, runtimePaths: []))
+        let discovery = ContainerDiscovery(
+            id: id, runtime: ContainerRuntime(rawValue: listing.runtime) ?? .unknown, cgroupPath: listing.cgroup ?? "/",
+            pid: pid, outer: listing.parent.flatMap { ContainerID(validating: $0) })
+        let container = reader.describe(discovery)
+        // It may have ended since, or the agent has it from a process that is gone.
+        return container.initProcess == nil ? nil : (container, reader)
+    }
+
     /// The container of a living process.
     func container(ofProcess pid: Int32) -> Container? {
         inventory.containerID(ofProcess: pid).flatMap(inventory.container)

@@ -435,6 +435,28 @@ import Testing
         #expect(inventory.attribute(child, now: start + 23).process?.commandLine == ["true", "x"])
     }
 
+    /// A program can write over its own arguments; what it was started with is what counts.
+    @Test mutating func argumentsOfTheStart() throws {
+        let reader = ProcessReader(proc: ProcFilesystem(root: tree.path))
+        let cgroup = "0::/docker/\(idA)\n"
+        try tree.process(30, comm: "sh", cgroup: cgroup, arguments: ["sh", "-c", "read x < /proc/1/environ"])
+        inventory.apply(.exec(pid: 30, facts: reader.read(30), time: start), now: start)
+        try tree.process(30, comm: "kworker", cgroup: cgroup, arguments: ["nothing", "at", "all"])
+        let told = inventory.attribute(event(30, after: second), now: start + 1).process
+        #expect(told?.commandLine == ["sh", "-c", "read x < /proc/1/environ"])
+        #expect(told?.comm == "sh")
+        // After a loss the table knows nothing better than /proc.
+        inventory.load([try #require(reader.read(30))], now: start + 2)
+        #expect(
+            inventory.attribute(event(30, after: second), now: start + 3).process?.commandLine == [
+                "nothing", "at", "all",
+            ])
+        // Nor where no source tells of execs.
+        inventory.tellsExecs = false
+        try tree.process(30, comm: "sh", cgroup: cgroup, arguments: ["sh"])
+        #expect(inventory.attribute(event(30, after: second), now: start + 4).process?.commandLine == ["sh"])
+    }
+
     @Test mutating func descriptionsArriveLate() throws {
         inventory.apply(.exec(pid: 30, facts: inside(30, cgroup: "/docker/\(idA)")), now: start)
         let first = try #require(inventory.takeDiscoveries().first)
