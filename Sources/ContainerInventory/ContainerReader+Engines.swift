@@ -87,7 +87,8 @@ extension ContainerReader {
             let metadata = own.metadata.flatMap { RuntimeFile.decode(Array($0.utf8), as: StoredMetadata.self) }
             container.name = own.names?.first ?? metadata?.name
             container.image = metadata?.imageName
-            container.imageDigest = podmanDigest(own.image, containers: list, user)
+            // A user writes what he likes there, and a digest is believed.
+            if user == nil { container.imageDigest = podmanDigest(own.image, containers: list) }
         }
         if container.name == nil { container.name = conmonName(container) }
         // A pod's containers name its infra container, whose host name is the pod's name (kube play).
@@ -190,10 +191,10 @@ extension ContainerReader {
     }
 
     /// containers/storage's images.json, beside the containers'.
-    private func podmanDigest(_ image: String?, containers: String, _ user: RootlessUser?) -> String? {
+    private func podmanDigest(_ image: String?, containers: String) -> String? {
         guard let image else { return nil }
         let file = "\(containers.dropLast("containers".utf8.count))images/images.json"
-        let stored = RuntimeFile.read(file, root: root, of: user, as: [StoredImage].self) ?? []
+        let stored = RuntimeFile.read(root + file, as: [StoredImage].self) ?? []
         return Self.digest(stored.first { $0.id == image }?.digest)
     }
 }

@@ -95,17 +95,29 @@ extension ContainerReader {
     /// Those on which, or on a partition of which, a file system is mounted on the host.
     private func disks(among devices: [DeviceNumber]) -> [DeviceNumber] {
         var used: Set<DeviceNumber> = []
-        for mount in hostMounts {
-            guard used.insert(mount.device).inserted else { continue }
-            // A partition's directory lies in its disk's.
-            let directory = "\(root)/sys/dev/block/\(mount.device)"
-            guard (try? FileStatus.of("\(directory)/partition")) != nil,
-                let text = try? readFile("\(directory)/../dev", limit: 64),
-                let disk = DeviceNumber(decimal: String(decoding: text, as: UTF8.self).prefix { $0 != "\n" })
-            else { continue }
-            used.insert(disk)
+        var waiting = hostMounts.compactMap { mount in
+            // btrfs has a number of its own for each mount; its source is the device.
+            mount.device.major != 0
+                ? mount.device : (try? FileStatus.of(root + mount.source)).flatMap { $0.isBlock ? $0.node : nil }
+        }
+        while let device = waiting.popLast() {
+            guard used.insert(device).inserted, used.count < 1024 else { continue }
+            let directory = "\(root)/sys/dev/block/\(device)"
+            // A partition's directory lies in its disk's; a volume's parts are its slaves (LVM, LUKS, md).
+            if (try? FileStatus.of("\(directory)/partition")) != nil { waiting += number(in: "\(directory)/..") }
+            for name in (try? directoryEntries("\(directory)/slaves", limit: 256)) ?? [] {
+                waiting += number(in: "\(directory)/slaves/\(name)")
+            }
         }
         return devices.filter(used.contains)
+    }
+
+    /// Of a directory of sysfs that stands for a device; none where it does not.
+    private func number(in directory: String) -> [DeviceNumber] {
+        guard let text = try? readFile("\(directory)/dev", limit: 64),
+            let number = DeviceNumber(decimal: String(decoding: text, as: UTF8.self).prefix { $0 != "\n" })
+        else { return [] }
+        return [number]
     }
 
     var hostMounts: [MountInfo] {
@@ -143,7 +155,7 @@ extension ContainerReader {
 
     func mappings(_ pid: Int32) -> [IDMapping]? {
         guard let bytes = try? readFile(proc.path(pid, "uid_map"), limit: 64 * 1024) else { return nil }
-        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line in
+        return textLines(bytes).compactMap { line in
             let numbers = line.split(separator: " ").compactMap { UInt32($0) }
             return numbers.count == 3 ? IDMapping(inside: numbers[0], outside: numbers[1], count: numbers[2]) : nil
         }
@@ -160,9 +172,11 @@ extension ContainerReader {
 
     /// What hangs on the mounts that a process sees.
     func look(at mounts: [MountInfo], into view: inout PrivilegeView, declared: [HostMount]) {
-        // The last mount on a point is the one that is seen.
-        view.hasReadOnlySysfs = mounts.last { $0.mountPoint == "/sys" }?.isReadOnly ?? false
-        view.hasMaskedPaths = mounts.contains { Self.masks($0) }
+        // The last mount on a point is the one that is seen. A process that has changed its root sees others.
+        view.hasReadOnlySysfs = mounts.last { $0.mountPoint == "/sys" }?.isReadOnly
+        if mounts.contains(where: { $0.mountPoint == "/proc" }) {
+            view.hasMaskedPaths = mounts.contains { Self.masks($0) }
+        }
         view.isRootReadOnly = mounts.last { $0.mountPoint == "/" }?.isReadOnly
         let hostMounts = hostMounts
         var seen: [HostMount] = []
@@ -170,7 +184,10 @@ extension ContainerReader {
             let told = declared.last { HostPath.normal($0.destination) == mount.mountPoint }
             // What was declared as the host's is, wherever it lies.
             guard told != nil || !Self.isOwn(mount) else { continue }
-            guard let source = told?.source ?? Self.hostPath(of: mount, hostMounts) else { continue }
+            // A declared source can be a link: what the kernel shows counts where it is the worse.
+            let shown = Self.hostPath(of: mount, hostMounts)
+            let isWorse = shown.map { HostPath.kind(of: $0) != nil } ?? false
+            guard let source = isWorse ? shown : told?.source ?? shown else { continue }
             // The container's own root directory, wherever it lies on the host.
             if mount.mountPoint == "/", source != "/" { continue }
             seen.append(

@@ -78,6 +78,7 @@ package struct ContainerReader: Sendable {
         facts.hostHasLabels = host.hasLabels
 
         let user = rootlessUser(discovery.rootlessUser)
+        facts.isRootless = user != nil
         let state = findState(discovery, user)
         let found = findConfiguration(discovery, state: state, user)
         if let runtime = state?.runtime, container.runtime == .unknown { container.runtime = runtime }
@@ -90,7 +91,7 @@ package struct ContainerReader: Sendable {
         if container.runtime == .podman {
             describePodman(found?.configuration, storage: found?.path, user, into: &container)
         }
-        if container.runtime == .containerd {
+        if container.runtime == .containerd, user == nil {
             describeContainerd(found?.configuration, bundle: found?.path ?? state?.bundle, into: &container)
         }
         if container.name == nil, let name = nameByDefault(container) { container.name = name }

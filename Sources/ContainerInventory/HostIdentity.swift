@@ -69,12 +69,15 @@ package struct HostIdentity: Sendable, Equatable {
         for kind in [NamespaceKind.ipc, .uts, .cgroup] { namespaces[kind] = try? namespace(kind.procName) }
         // Without a security module that labels processes there is nothing to read (EINVAL).
         let label = (try? readFile(proc.path(1, "attr/current"))) ?? (try? readFile(proc.path(own, "attr/current")))
+        // SELinux that only tells.
+        let isPermissive = (try? readFile("/sys/fs/selinux/enforce", limit: 8))?.first == UInt8(ascii: "0")
         return HostIdentity(
             mountNamespace: try namespace("mnt"), pidNamespace: try namespace("pid"),
             networkNamespace: try namespace("net"), userNamespace: try namespace("user"),
             root: try rootDirectory(proc, own),
             boundingCapabilities: CapabilitySet(rawValue: status["CapBnd"].flatMap { UInt64($0, radix: 16) } ?? 0),
-            runtimeBinaries: findRuntimes(runtimePaths), namespaces: namespaces, hasLabels: !(label ?? []).isEmpty
+            runtimeBinaries: findRuntimes(runtimePaths), namespaces: namespaces,
+            hasLabels: !(label ?? []).isEmpty && !isPermissive
         )
     }
 

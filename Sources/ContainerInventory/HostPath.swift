@@ -3,8 +3,10 @@ package enum HostPath {
     package enum Kind: Sendable, Equatable {
         /// `/`.
         case root
-        /// What the host runs or is configured by.
+        /// What the host runs, or whom it lets in by.
         case system
+        /// Other files of /etc and /usr.
+        case configuration
         /// State of an engine or of the kubelet: other containers' files and secrets.
         case engine
         /// A socket that makes containers, or a directory that has one in it.
@@ -20,14 +22,22 @@ package enum HostPath {
 
     static let sockets = [
         "/run/docker.sock", "/run/containerd/containerd.sock", "/run/crio/crio.sock", "/run/podman/podman.sock",
+        "/run/user/0/podman/podman.sock",
         "/run/cri-dockerd.sock", "/run/dockershim.sock", "/run/k3s/containerd/containerd.sock",
         "/run/buildkit/buildkitd.sock", "/run/docker/containerd/containerd.sock",
     ]
     private static let systems = [
-        "/etc", "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/boot", "/var/spool/cron", "/opt/cni",
+        "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/boot", "/var/spool/cron", "/opt/cni", "/usr/bin", "/usr/sbin",
+        "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libexec", "/usr/local/bin", "/usr/local/sbin", "/usr/local/lib",
+        "/etc/passwd", "/etc/group", "/etc/gshadow", "/etc/sudoers", "/etc/sudoers.d", "/etc/pam.d", "/etc/crontab",
+        "/etc/cron.d", "/etc/cron.hourly", "/etc/cron.daily", "/etc/cron.weekly", "/etc/cron.monthly", "/etc/systemd",
+        "/etc/ld.so.preload", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/profile", "/etc/profile.d",
+        "/etc/bash.bashrc",
+        "/etc/environment", "/etc/udev", "/etc/init.d", "/etc/rc.local", "/etc/modprobe.d", "/etc/cni", "/etc/docker",
+        "/etc/containerd", "/etc/crio",
     ]
     /// Directories that are the host's as a whole, and not in each of their parts.
-    private static let parents = ["/opt", "/var", "/var/lib"]
+    private static let parents = ["/etc", "/usr", "/usr/local", "/opt", "/var", "/var/lib"]
     /// Where programs keep keys in a home directory.
     private static let keys: Set<Substring> = [".ssh", ".kube", ".docker", ".aws", ".gnupg"]
     private static let engines = [
@@ -40,15 +50,18 @@ package enum HostPath {
         "/var/lib/docker/containers/", "/var/lib/docker/volumes/", "/var/lib/docker/overlay2/",
         "/var/lib/containers/storage/overlay", "/var/lib/containers/storage/volumes/", "/run/containers/storage/",
         "/var/lib/kubelet/pods/", "/run/containerd/io.containerd.", "/var/lib/containerd/io.containerd.",
-        "/run/docker/containerd/daemon/io.containerd.", "/run/user/", "/run/netns/", "/run/cni/",
+        "/run/docker/containerd/daemon/io.containerd.", "/run/netns/", "/run/cni/",
         "/var/lib/rancher/k3s/agent/containerd/io.containerd.", "/run/k3s/containerd/io.containerd.",
         "/var/lib/nerdctl/", "/var/lib/rancher/k3s/storage/",
     ]
 
-    /// `/var/run` is `/run`; a slash at the end is left out.
+    /// `/var/run` is `/run`; `.`, `..` and doubled slashes are resolved, a slash at the end is left out.
     static func normal(_ path: String) -> String {
-        var path = path
-        while path.utf8.count > 1, path.hasSuffix("/") { path.removeLast() }
+        var parts: [Substring] = []
+        for part in path.split(separator: "/") where part != "." {
+            if part != ".." { parts.append(part) } else if !parts.isEmpty { parts.removeLast() }
+        }
+        var path = "/" + parts.joined(separator: "/")
         if path == "/var/run" || path.hasPrefix("/var/run/") { path.removeFirst("/var".utf8.count) }
         return path
     }
@@ -59,24 +72,37 @@ package enum HostPath {
         if path == "/" { return .root }
         if isGiven(path) { return nil }
         if sockets.contains(where: { $0 == path || $0.hasPrefix(path + "/") }) { return .runtimeSocket }
+        // A cgroup tree: what leads out of one takes SYS_ADMIN (release_agent, since Linux 5.17).
+        if isIn(path, ["/sys/fs/cgroup"]) { return nil }
         if isIn(path, ["/proc", "/sys"]) { return .kernel }
         if path == "/dev" { return .devices }
         if isIn(path, ["/etc/ssh", "/etc/kubernetes", "/etc/shadow"]) || path == "/root" || path == "/home"
-            || path.split(separator: "/").contains(where: keys.contains)
+            || isKeys(path)
         {
             return .credentials
         }
         if isIn(path, engines) { return .engine }
         if isIn(path, ["/var/log"]) { return .logs }
-        if isIn(path, systems) { return isHarmless(path) ? nil : .system }
-        return parents.contains(path) ? .system : nil
+        if isIn(path, systems) || parents.contains(path) { return isHarmless(path) ? nil : .system }
+        if isIn(path, ["/etc", "/usr"]) { return isHarmless(path) ? nil : .configuration }
+        return nil
+    }
+
+    /// `/root/.ssh`, `/home/NAME/.kube` and below.
+    private static func isKeys(_ path: String) -> Bool {
+        let parts = path.split(separator: "/")
+        if parts.first == "root", parts.count > 1 { return keys.contains(parts[1]) }
+        return parts.first == "home" && parts.count > 2 && keys.contains(parts[2])
     }
 
     /// Files of an engine that each container gets (`/etc/hosts`), its own volumes, its pod's directories.
     package static func isGiven(_ path: String) -> Bool {
         let path = normal(path)
         // A rootless engine's, in its user's home.
-        let isUsers = ["/.local/share/containers/storage/", "/.local/share/docker/"].contains(where: path.contains)
+        let isUsers =
+            ["/.local/share/containers/storage/", "/.local/share/docker/"].contains(where: path.contains)
+            || (path.hasPrefix("/run/user/") && path.contains("/containers/overlay-containers/"))
+            || (path.hasPrefix("/run/user/") && path.contains("/containers/vfs-containers/"))
         return isUsers || given.contains { path.hasPrefix($0) }
     }
 

@@ -95,6 +95,7 @@ package struct Inventory: Sendable {
     package mutating func add(_ discoveries: [ContainerDiscovery], now: UInt64) {
         for discovery in discoveries {
             var discovery = discovery
+            guard !claimsAnothers(discovery.id, discovery.rootlessUser) else { continue }
             if discovery.firstSeen == 0 { discovery.firstSeen = now &+ clockOffset }
             let cgroup = ContainerCgroup.classify(discovery.cgroupPath)
             if let cgroup { discovery.outer = outerContainer(of: cgroup) }
@@ -311,11 +312,21 @@ package struct Inventory: Sendable {
         guard let cgroup = facts.cgroup else { return (known?.id, nil, nil) }
         if let known, known.path.utf8.count > cgroup.path.utf8.count { return (known.id, nil, nil) }
         let outer = outerContainer(of: cgroup)
+        let user = RootlessUser.uid(ofCgroup: cgroup.path)
+        if claimsAnothers(cgroup.id, user) {
+            return (nil, nil, "a cgroup of user \(user.map { "\($0)" } ?? "root") carries the id of \(cgroup.id.short)")
+        }
         if let outer, let other = containerTable[cgroup.id], other.cgroupPath != cgroup.path {
             // The outer container names its own sub-cgroups: it cannot take on another one's identity.
             return (outer, nil, "a cgroup below \(outer.short) carries the id of container \(cgroup.id.short)")
         }
         return (cgroup.id, outer, nil)
+    }
+
+    /// A user names his containers as he likes: one that is somebody else's stays his.
+    private func claimsAnothers(_ id: ContainerID, _ user: UInt32?) -> Bool {
+        guard let user, let known = containerTable.entries[id] else { return false }
+        return known.discovery.rootlessUser != user
     }
 
     /// By the path, or by the evidence of raw runc's and `ctr`'s containers, whose paths do not name them.

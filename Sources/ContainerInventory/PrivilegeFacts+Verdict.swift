@@ -67,16 +67,15 @@ extension PrivilegeFacts {
             ways.append("every block device")
         }
         if let disk = hostDisks.first { ways.append("block device \(disk) of a mounted file system of the host") }
-        // Files of the host are root's: another user of the container does not write them.
-        guard (userID ?? 0) == 0 else { return ways }
-        for mount in mounts {
+        for mount in mounts.prefix(1024) {
             switch HostPath.kind(of: mount.source) {
             case .runtimeSocket?:
-                // connect(2) asks the socket's rights, not the mount's.
+                // connect(2) asks the socket's rights, not the mount's; a group may be what opens it.
                 ways.append("runtime socket \(mount.source)")
             case .root?, .system?, .engine?, .credentials?, .kernel?:
-                if !mount.isReadOnly { ways.append("\(mount.source) of the host, writable") }
-            case .devices?, .logs?, nil: break
+                // Files of the host are root's: another user of the container does not write them.
+                if !mount.isReadOnly, (userID ?? 0) == 0 { ways.append("\(mount.source) of the host, writable") }
+            case .configuration?, .devices?, .logs?, nil: break
             }
         }
         return ways
@@ -97,7 +96,9 @@ extension PrivilegeFacts {
         else { return nil }
         var facts = self
         facts.kernel.capabilities = own
+        // The process' own namespaces, and not its container's.
         facts.kernel.hostNamespaces = view.hostNamespaces ?? kernel.hostNamespaces
+        facts.declaration.hostNamespaces = facts.kernel.hostNamespaces
         facts.kernel.hasSeccomp = view.hasSeccomp
         facts.kernel.label = view.label
         let isHostUser = facts.sharesHost(.user) != false

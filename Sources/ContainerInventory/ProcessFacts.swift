@@ -80,7 +80,7 @@ package struct ProcessReader: Sendable {
         facts.executablePath = (try? readLink(proc.path(pid, "exe"))) ?? ""
         facts.mountNamespace = try? proc.namespaceByLink(pid, "mnt")
         facts.pidNamespace = try? proc.namespaceByLink(pid, "pid")
-        if let status = try? readFile(proc.path(pid, "status"), limit: 16 * 1024) {
+        if let status = try? readFile(proc.path(pid, "status"), limit: 1 << 20) {
             facts.namespacedPID = Self.number("NSpid:", in: status, at: .max).flatMap { Int32(exactly: $0) } ?? 0
             facts.uid = Self.number("Uid:", in: status, at: 1).flatMap { UInt32(exactly: $0) } ?? .max
         }

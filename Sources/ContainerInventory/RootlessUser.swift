@@ -65,6 +65,9 @@ extension ContainerReader {
         return RootlessUser(uid: uid, home: home)
     }
 
+    /// Containers of one user: more are not looked at, so that he cannot use up the table.
+    private static let mostOfAUser = 256
+
     /// Those who are logged in.
     private var rootlessUsers: [RootlessUser] {
         ((try? directoryEntries("\(root)/run/user")) ?? []).compactMap { rootlessUser(UInt32($0)) }
@@ -75,10 +78,11 @@ extension ContainerReader {
     package func scanRootless() -> [ContainerDiscovery] {
         var found: [ContainerDiscovery] = []
         for user in rootlessUsers {
+            var seen: Set<Int32> = []
             for (directory, runtime) in user.stateDirectories {
-                for name in (try? directoryEntries(root + directory)) ?? [] {
+                for name in (try? directoryEntries(root + directory, limit: Self.mostOfAUser)) ?? [] {
                     guard let id = ContainerID(validating: name),
-                        let key = readState("\(directory)/\(name)", user)?.process,
+                        let key = readState("\(directory)/\(name)", user)?.process, seen.insert(key.pid).inserted,
                         let cgroups = try? proc.cgroups(key.pid)
                     else { continue }
                     let cgroup = ContainerCgroup.classify(cgroups)

@@ -90,6 +90,8 @@ package struct PrivilegeFacts: Sendable, Equatable {
     package var declaration = PrivilegeView()
     /// /proc of the first process, once it runs its own program; empty before.
     package var kernel = PrivilegeView()
+    /// A user's engine made it.
+    package var isRootless = false
     /// CapBnd of the host's pid 1.
     package var hostCapabilities: CapabilitySet = []
     /// A security module that labels processes is at work on this host.
@@ -144,9 +146,22 @@ package struct PrivilegeFacts: Sendable, Equatable {
     package var noNewPrivileges: Bool? { known(\.noNewPrivileges) }
     package var label: String? { known(\.label) }
     package var userID: UInt32? { known(\.userID) }
-    package var mounts: [HostMount] { known(\.mounts) ?? [] }
+    /// What either view has: a first process that has changed its root shows less.
+    package var mounts: [HostMount] {
+        let seen = kernel.mounts ?? []
+        return seen
+            + (declaration.mounts ?? []).filter { told in !seen.contains { $0.destination == told.destination } }
+    }
 
-    package func sharesHost(_ kind: NamespaceKind) -> Bool? { known(\.hostNamespaces)?.contains(kind) }
+    /// A process can leave the namespaces that its container was given; the container has them still. A rootless engine
+    /// names no user namespace: it is in one itself.
+    package func sharesHost(_ kind: NamespaceKind) -> Bool? {
+        let seen = kernel.hostNamespaces?.contains(kind)
+        guard !isRootless, seen == false, declaration.hostNamespaces?.contains(kind) == true else {
+            return seen ?? declaration.hostNamespaces?.contains(kind)
+        }
+        return true
+    }
 
     /// A mandatory access control profile that is not "unconfined"; nil where the label is not known.
     package var isConfined: Bool? {
@@ -156,9 +171,14 @@ package struct PrivilegeFacts: Sendable, Equatable {
 
     package static func confines(_ label: String) -> Bool {
         let words = label.split(separator: ":")
-        let isUnconfined =
-            words.isEmpty || label.hasPrefix("unconfined") || words.contains("unconfined_t") || words.contains("spc_t")
-        return !isUnconfined
+        // SELinux: the types that container-selinux and libvirt confine; an engine's own type confines nothing.
+        if words.count >= 3 {
+            let type = words[2]
+            return (type.hasPrefix("container_") && type.hasSuffix("_t") && type != "container_runtime_t")
+                || type.hasPrefix("svirt_")
+        }
+        return !label.isEmpty && !label.hasPrefix("unconfined") && !label.hasSuffix("(complain)")
+            && !label.hasSuffix("(unconfined)")
     }
 
     /// Every capability that the host itself has.

@@ -46,6 +46,12 @@ package func readFile(_ path: String, limit: Int = 1 << 20) throws(SystemError) 
     return try file.readAll(limit: limit)
 }
 
+/// The lines of a file of the kernel's, those that are not empty. By bytes: for `String` a carriage return and the newline
+/// after it are one character, and a name that ends in the former would swallow the next line.
+package func textLines(_ bytes: [UInt8]) -> [Substring] {
+    bytes.split(separator: UInt8(ascii: "\n")).map { Substring(String(decoding: $0, as: UTF8.self)) }
+}
+
 /// The target of a symbolic link, at most 4,096 bytes, bytes that are no UTF-8 replaced.
 package func readLink(_ path: String) throws(SystemError) -> String {
     var buffer = [CChar](repeating: 0, count: 4096)
@@ -54,14 +60,20 @@ package func readLink(_ path: String) throws(SystemError) -> String {
     return String(decoding: buffer[..<count].lazy.map(UInt8.init(bitPattern:)), as: UTF8.self)
 }
 
-/// The names in a directory of the host, without `.` and `..`; in the order of the file system.
-package func directoryEntries(_ path: String) throws(SystemError) -> [String] {
+/// Where a path leads, links followed: absolute, without `..`.
+package func truePath(_ path: String) throws(SystemError) -> String {
+    let object = try OwnedDescriptor(opening: path, flags: CInt(NA_O_PATH))
+    return try readLink("/proc/self/fd/\(object.rawValue)")
+}
+
+/// The names in a directory of the host, without `.` and `..`, at most `limit`; in the order of the file system.
+package func directoryEntries(_ path: String, limit: Int = .max) throws(SystemError) -> [String] {
     guard let directory = unsafe opendir(path) else {
         throw SystemError("opendir", path, errno: Errno(rawValue: Glibc.errno))
     }
     defer { unsafe closedir(directory) }
     var names: [String] = []
-    while let entry = unsafe readdir(directory) {
+    while names.count < limit, let entry = unsafe readdir(directory) {
         let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
             unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
         }

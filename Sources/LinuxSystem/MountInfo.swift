@@ -19,7 +19,7 @@ package struct MountInfo: Equatable, Sendable {
 
     /// All rows of a mountinfo file. A row that does not parse is left out.
     package static func parse(_ bytes: [UInt8]) -> [MountInfo] {
-        String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { MountInfo(row: $0) }
+        textLines(bytes).compactMap { MountInfo(row: $0) }
     }
 
     private init?(row: Substring) {

@@ -58,6 +58,7 @@ package struct FileStatus: Equatable, Sendable {
     }
 
     package var isDirectory: Bool { mode & 0o170000 == 0o040000 }
+    package var isBlock: Bool { mode & 0o170000 == 0o060000 }
     package var isRegular: Bool { mode & 0o170000 == 0o100000 }
 
     /// stat(2) of a host path; `following` a last symbolic link or not.

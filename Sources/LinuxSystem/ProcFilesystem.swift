@@ -41,9 +41,10 @@ package struct ProcFilesystem: Sendable {
 
     /// `/proc/PID/status`, the lines asked for: name to the rest of its line, trimmed.
     package func status(_ pid: Int32) throws(SystemError) -> [Substring: Substring] {
-        let text = String(decoding: try readFile(path(pid, "status"), limit: 16 * 1024), as: UTF8.self)
+        // The kernel prints up to 65,536 groups before what comes after them.
+        let bytes = try readFile(path(pid, "status"), limit: 1 << 20)
         var lines: [Substring: Substring] = [:]
-        for line in text.split(separator: "\n") {
+        for line in textLines(bytes) {
             guard let colon = line.firstIndex(of: ":") else { continue }
             lines[line[..<colon]] = line[line.index(after: colon)...].drop { $0 == " " || $0 == "\t" }
         }
@@ -106,7 +107,7 @@ package struct CgroupMembership: Equatable, Sendable {
     package var path: String
 
     package static func parse(_ bytes: [UInt8]) -> [CgroupMembership] {
-        String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line in
+        textLines(bytes).compactMap { line in
             let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
             guard parts.count == 3, let hierarchy = UInt32(parts[0]) else { return nil }
             return CgroupMembership(

@@ -8,6 +8,8 @@ struct HostInventory {
     let reader: ContainerReader
     let containers: [Container]
     private let inventory: Inventory
+    /// Nanoseconds for what a container's or a user's file system may hold up.
+    private static let patience: UInt64 = 2_000_000_000
 
     /// - Parameter known: what a running agent lists: it has seen the start of containers that nothing names now (raw runc
     ///   with a state directory of its own).
@@ -23,7 +25,8 @@ struct HostInventory {
         inventory.load(try processes.readAll(), now: now)
         inventory.add(reader.scan(), now: now)
         // A user can make his own directories hang.
-        let rootless = TimedReader().run(timeout: 2_000_000_000) { reader.scanRootless() } ?? []
+        let timed = TimedReader()
+        let rootless = timed.run(timeout: patience) { reader.scanRootless() } ?? []
         inventory.add(rootless, now: now)
         let found = Set(inventory.containers.map(\.id.rawValue))
         for listing in known where !found.contains(listing.id) {
@@ -34,7 +37,10 @@ struct HostInventory {
             let discovery = ContainerDiscovery(id: id, runtime: runtime, cgroupPath: facts.cgroupPath, pid: pid)
             inventory.add([discovery], now: now)
         }
-        for discovery in inventory.takeDiscoveries() { inventory.set(reader.describe(discovery), now: now) }
+        for discovery in inventory.takeDiscoveries() {
+            guard let container = timed.run(timeout: patience, { reader.describe(discovery) }) else { continue }
+            inventory.set(container, now: now)
+        }
         return HostInventory(host: host, reader: reader, containers: inventory.containers, inventory: inventory)
     }
 

@@ -92,7 +92,8 @@ enum PostureSARIF {
                 ])
             ]
             // The image and not the container's id: the same finding after a restart is the same finding.
-            partialFingerprints = ["nodeagent/v1": "\(finding.check.id):\(finding.container?.image ?? name)"]
+            let place = finding.container?.image ?? (finding.check.id == "allowlist-expired" ? finding.detail : name)
+            partialFingerprints = ["nodeagent/v1": "\(finding.check.id):\(place)"]
             suppressions = finding.allowance.map { [Suppression(kind: "external", justification: $0.reason)] }
         }
     }

@@ -199,12 +199,13 @@ import Testing
 
     /// A user namespace of its own: its root is another on the host.
     @Test func mappedUser() throws {
-        let mapped = try container("{}", status: "", uidMap: "0 100000 65536", userNamespace: 4_026_532_999)
+        let own = #"{"linux": {"namespaces": [{"type": "pid"}, {"type": "user"}]}}"#
+        let mapped = try container(own, status: "", uidMap: "0 100000 65536", userNamespace: 4_026_532_999)
         #expect(mapped.facts.sharesHost(.user) == false)
         #expect(mapped.facts.kernel.userMappings == [IDMapping(inside: 0, outside: 100_000, count: 65_536)])
         // uid 0 of the host is nobody in it.
         #expect(mapped.facts.kernel.userID == nil)
-        let shared = try container("{}")
+        let shared = try container(#"{"linux": {"namespaces": [{"type": "pid"}]}}"#)
         #expect(shared.facts.sharesHost(.user) == true)
         #expect(shared.facts.kernel.userID == 0)
         #expect(shared.facts.sharesHost(.pid) == false)

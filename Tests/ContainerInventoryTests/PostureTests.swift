@@ -112,7 +112,10 @@ import Testing
     /// What an ordinary container breaks, and what mends it.
     static let mendings: [Break] = [
         Break("user-namespace", .warn) { $0.kernel.userID = 1000 },
-        Break("user-namespace", .warn) { $0.kernel.hostNamespaces = [] },
+        Break("user-namespace", .warn) {
+            $0.kernel.hostNamespaces = []
+            $0.declaration.hostNamespaces = []
+        },
         Break("no-new-privileges", .warn) { $0.kernel.noNewPrivileges = true },
         Break("root-user", .warn) { $0.kernel.userID = 1000 },
         Break("read-only-root", .warn) { $0.kernel.isRootReadOnly = true },
@@ -242,6 +245,9 @@ import Testing
             check: "core-pattern", path: "proc/sys/kernel/core_pattern", good: "core\n", bad: "|/nowhere %P\n",
             status: .fail),
         HostFile(
+            check: "core-pattern", path: "proc/sys/kernel/core_pattern", good: "|/usr/../usr/bin/handler\n",
+            bad: "|/usr/../srv/handler\n", status: .fail),
+        HostFile(
             check: "modprobe-path", path: "proc/sys/kernel/modprobe", good: "/sbin/modprobe\n", bad: "/tmp/x\n",
             status: .fail),
         HostFile(
@@ -264,6 +270,7 @@ import Testing
         let tree = try TemporaryTree()
         // Root's own, in the tests that run as root; else nobody's program is trusted.
         try tree.write("usr/bin/handler", "#!/bin/sh\n")
+        try tree.write("srv/handler", "#!/bin/sh\n")
         for (text, status) in [(file.good, PostureStatus.pass), (file.bad, file.status)] {
             try tree.write(file.path, text)
             let found = try report([], tree: tree).findings.first { $0.check.id == file.check }
@@ -281,6 +288,11 @@ import Testing
         let proc = "proc/50"
         try tree.write("\(proc)/stat", "50 (dockerd) S 1 0 0 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 9 0 0 0 0 0 0 0\n")
         try tree.write("\(proc)/cmdline", "dockerd\0-H\0tcp://0.0.0.0:2375\0")
+        // A program of a container's that is called so.
+        try tree.link("\(proc)/ns/mnt", to: "mnt:[4026532999]")
+        try tree.write("\(proc)/status", "Uid:\t0\t0\t0\t0\n")
+        #expect(try Set(statuses().values) == [.info])
+        try tree.link("\(proc)/ns/mnt", to: "mnt:[\(testHost.mountNamespace.rawValue)]")
         #expect(
             try statuses() == [
                 "docker-tcp": .fail, "docker-userns": .warn, "docker-no-new-privileges": .warn, "docker-icc": .warn,

@@ -127,8 +127,14 @@ func ordinaryFacts() -> PrivilegeFacts {
         } close: {
             $0.hostDisks = []
         },
-        Way("docker's socket, read-only") {
+        Way("docker's socket, read-only, for another user") {
+            $0.kernel.userID = 1000
             $0.kernel.mounts = [HostMount(source: "/var/run/docker.sock", destination: "/s", isReadOnly: true)]
+        } close: {
+            $0.kernel.mounts = []
+        },
+        Way("/etc, writable, for root alone") {
+            $0.kernel.mounts = [HostMount(source: "/etc", destination: "/host/etc", isReadOnly: false)]
         } close: {
             $0.kernel.userID = 1000
         },
@@ -164,9 +170,26 @@ func ordinaryFacts() -> PrivilegeFacts {
         #expect(facts.judged.reasons.count == 1)
         var elsewhere = facts
         elsewhere.kernel.hostNamespaces?.remove(.user)
+        elsewhere.declaration.hostNamespaces?.remove(.user)
         #expect(elsewhere.judged.verdict == .restricted)
         way.close(&facts)
         #expect(facts.judged.verdict == .restricted, "\(facts.judged.reasons)")
+    }
+
+    /// A first process can leave what its container was given, by unshare(2) and chroot(2); the container has it still.
+    @Test func firstProcessThatHides() {
+        var facts = sampleFacts(declared: true)
+        facts.declaration.hostNamespaces = [.user]
+        facts.kernel.hostNamespaces = []
+        #expect(facts.judged.verdict == .privileged)
+        facts = ordinaryFacts()
+        facts.declaration.mounts = [HostMount(source: "/run/docker.sock", destination: "/s", isReadOnly: false)]
+        facts.kernel.mounts = []
+        facts.kernel.hostNamespaces = []
+        #expect(facts.judged.verdict == .equivalent)
+        // A rootless engine is in its user's namespace, and its configuration says nothing of it.
+        facts.isRootless = true
+        #expect(facts.judged.verdict == .restricted)
     }
 
     /// The filter that the kernel shows counts, and not the one that was declared.
@@ -255,6 +278,10 @@ func ordinaryFacts() -> PrivilegeFacts {
 
     @Test(arguments: [
         ("/", HostPath.Kind.root as HostPath.Kind?), ("/etc", .system), ("/etc/", .system), ("/etc/cron.d", .system),
+        ("/etc/nginx", .configuration),
+        ("/usr/share/nginx", .configuration), ("/usr/../etc/passwd", .system), ("/sys/fs/cgroup", nil),
+        ("/home/a/project/.docker", nil), ("/run/user/0/podman/podman.sock", .runtimeSocket),
+        ("/run/user/1000/../..", .runtimeSocket),
         ("/usr/bin", .system), ("/var/lib", .system), ("/dev", .devices), ("/opt/cni/bin", .system),
         ("/var/run/docker.sock", .runtimeSocket), ("/run", .runtimeSocket), ("/run/containerd", .runtimeSocket),
         ("/var/lib/docker", .engine), ("/var/lib/kubelet", .engine), ("/root", .credentials), ("/home", .credentials),
@@ -268,6 +295,7 @@ func ordinaryFacts() -> PrivilegeFacts {
 
     @Test(arguments: [
         ("", false), ("unconfined", false), ("docker-default (enforce)", true), ("docker-default", true),
+        ("docker-default (complain)", false), ("system_u:system_r:container_runtime_t:s0", false),
         ("system_u:system_r:spc_t:s0", false), ("system_u:system_r:container_t:s0:c1,c2", true),
         ("unconfined_u:unconfined_r:unconfined_t:s0", false),
     ])

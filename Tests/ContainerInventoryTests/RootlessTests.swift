@@ -76,7 +76,8 @@ import Testing
             "\(storage)/vfs-containers/containers.json", #"[{"id": "\#(idA)", "names": ["other"], "image": "i"}]"#)
         let container = reader.describe(try discovery(idA))
         #expect(container.name == "other")
-        #expect(container.imageDigest == digest)
+        // His word, and a digest is believed.
+        #expect(container.imageDigest == nil)
         #expect(container.command == ["sleep"])
     }
 

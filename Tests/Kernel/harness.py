@@ -109,7 +109,7 @@ class Machine:
                 out.write(CONTAINERD_CONFIG % (IMAGE, *(("false", "true") if name == "vm" else ("true", "false"))))
         self._containerd = None
         self.engines = {"host": (Podman, Docker, Containerd, Cri, Runc), "uml": (Runc,),
-                        "vm": (Podman, PodmanRunc, Docker, Containerd, Cri, Runc)}[name]
+                        "vm": (Podman, PodmanRunc, Docker, Containerd, Cri, Runc, Crun)}[name]
 
     def uevent_exists(self):
         return os.path.exists("/sys/kernel/uevent_helper")
@@ -711,13 +711,13 @@ FEW = "CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETP
 
 class Runc(Engine):
     """runc without any engine: an own --root, a bundle of ours."""
-    name = runtime_name = "runc"
+    name = runtime_name = program = "runc"
 
     def start(self):
         if self.up:
             return
         self.up = True
-        self.root = os.path.join(self.machine.work, "runc-root")
+        self.root = os.path.join(self.machine.work, self.program + "-root")
         os.makedirs(self.root, exist_ok=True)
 
     def bundle(self, name, command, privileged, pid, network, devices, more=None):
@@ -767,7 +767,7 @@ class Runc(Engine):
     def container(self, privileged=False, pid=None, network="none", devices=(), pod=None, command=("offender", "serve"), more=None):
         name = "%s%d-%d" % (PREFIX, os.getpid(), numbered())
         bundle = self.bundle(name, command, privileged, pid, network, devices, more)
-        container = Container(self, name, ["runc", "--root", self.root, "run", "--bundle", bundle, name], image=None)
+        container = Container(self, name, [self.program, "--root", self.root, "run", "--bundle", bundle, name], image=None)
         container.bundle = bundle
         return container
 
@@ -775,19 +775,24 @@ class Runc(Engine):
         name = "%s%d-%d" % (PREFIX, os.getpid(), numbered())
         bundle = self.bundle(name, command, privileged, pid, network, ())
         start = time.time_ns()
-        done = subprocess.run(["runc", "--root", self.root, "run", "--bundle", bundle, name], env=self.machine.env,
+        done = subprocess.run([self.program, "--root", self.root, "run", "--bundle", bundle, name], env=self.machine.env,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, check=False)
         once = Once(name, name, done, start)
         once.image = None
         return once
 
     def exec(self, container, *command):
-        return subprocess.run(["runc", "--root", self.root, "exec", container.name, *command], env=self.machine.env,
+        return subprocess.run([self.program, "--root", self.root, "exec", container.name, *command], env=self.machine.env,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False)
 
     def remove(self, name):
-        subprocess.run(["runc", "--root", self.root, "delete", "-f", name], env=self.machine.env, stdout=subprocess.DEVNULL,
+        subprocess.run([self.program, "--root", self.root, "delete", "-f", name], env=self.machine.env, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL, check=False)
+
+
+class Crun(Runc):
+    """crun without any engine, likewise."""
+    name = runtime_name = program = "crun"
 
 
 # ---- acts ----
@@ -798,7 +803,7 @@ class Act:
 
 REGISTRY = []
 ALL = ("host", "uml", "vm")
-EACH = ("podman", "podman-runc", "docker", "ctr", "runc")
+EACH = ("podman", "podman-runc", "docker", "ctr", "runc", "crun")
 # podman with its other runtime differs in how a container starts and where its files are: these acts, in the VM, are enough
 OTHER_RUNTIME = ("attribution/only-command", "benign/start-and-stop", "block_device/mount-old", "block_device/mount-new",
                  "environ/cat", "environ/exec", "privileged/start", "uevent_helper/shell-privileged",

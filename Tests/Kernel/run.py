@@ -155,7 +155,7 @@ def plan(kernel, machine_engines, only, every=False):
     for late in (False, True):
         for engine in machine_engines:
             for item in harness.REGISTRY:
-                if engine == "podman-runc" and item.name not in harness.OTHER_RUNTIME:
+                if engine in ("podman-runc", "crun") and item.name not in harness.OTHER_RUNTIME:
                     continue
                 if kernel == "vm" and engine != "podman" and not every and not any(
                         fnmatch.fnmatch(item.name, pattern) for pattern in harness.IN_VM):
@@ -171,7 +171,7 @@ def plan(kernel, machine_engines, only, every=False):
 
 
 ENGINES = {"host": ("podman", "docker", "ctr", "cri", "runc"), "uml": ("runc",),
-           "vm": ("podman", "podman-runc", "docker", "ctr", "cri", "runc")}
+           "vm": ("podman", "podman-runc", "docker", "ctr", "cri", "runc", "crun")}
 
 
 def run_here(options):

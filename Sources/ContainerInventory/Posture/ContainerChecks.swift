@@ -151,14 +151,15 @@ struct ContainerCheck {
             remedy: "Mount a volume instead, or read-only (:ro), and only the directory that is needed."
         ) { subject in
             none(
-                kinds(subject, [.root, .system, .engine, .kernel, .devices]).filter { !$0.isReadOnly }.map(describe))
+                kinds(subject, [.root, .system, .configuration, .engine, .kernel, .devices]).filter { !$0.isReadOnly }
+                    .map(describe))
         },
         ContainerCheck(
             "sensitive-mounts-read-only", "None is mounted read-only either", .low, "T1005",
             remedy: "Mount only the file or directory that is needed."
         ) { subject in
             none(
-                kinds(subject, [.root, .system, .engine, .kernel, .devices, .logs]).filter(\.isReadOnly)
+                kinds(subject, [.root, .system, .configuration, .engine, .kernel, .devices, .logs]).filter(\.isReadOnly)
                     .map(describe))
         },
         ContainerCheck(

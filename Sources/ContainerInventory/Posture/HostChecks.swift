@@ -142,7 +142,7 @@ struct HostCheck {
 extension ContainerReader {
     var hostView: HostView {
         HostView(
-            root: root, proc: proc, hasLabels: host.hasLabels,
+            root: root, proc: proc, hasLabels: host.hasLabels, mountNamespace: host.mountNamespace,
             cgroupV1: hostMounts.filter { $0.filesystemType == "cgroup" }.map(\.mountPoint))
     }
 }

@@ -1,3 +1,4 @@
+import EventModel
 import LinuxSystem
 
 /// What the checks of the host read: a file system root and its /proc, which may be a test's tree.
@@ -6,6 +7,8 @@ struct HostView {
     var root: String
     var proc: ProcFilesystem
     var hasLabels: Bool
+    /// The host's.
+    var mountNamespace: NamespaceID
     /// Mount points of cgroup v1 hierarchies.
     var cgroupV1: [String]
 
@@ -21,18 +24,27 @@ struct HostView {
 
     func status(_ path: String) -> FileStatus? { try? FileStatus.of(root + path) }
 
-    /// A path of the host's, as it is there; nil for one that a container's or another user's file stands for.
+    /// Whether a program is one of the host's own: where packages put programs, by its true path, and nobody but root
+    /// writes it. A container's root owns files as uid 0 as well.
     func isTrusted(program path: String) -> Bool {
-        guard path.hasPrefix("/"), !HostPath.isGiven(path), !path.hasPrefix("/tmp/"), !path.hasPrefix("/dev/"),
-            !path.hasPrefix("/proc/"), let status = status(path)
-        else { return false }
-        return status.isRegular && status.owner == 0 && status.mode & 0o022 == 0
+        guard path.hasPrefix("/"), let shown = try? truePath(root + path), let status = try? FileStatus.of(shown) else {
+            return false
+        }
+        let places = ["/usr/", "/bin/", "/sbin/", "/lib/", "/lib64/"].map { root + $0 }
+        return places.contains(where: shown.hasPrefix) && status.isRegular && status.owner == 0
+            && status.mode & 0o022 == 0
     }
 
     /// Docker's configuration, what `daemon.json` and the command line of a running dockerd say; nil where none runs.
     func docker() -> DockerDaemon? {
         let own = (try? proc.processes()) ?? []
-        guard let pid = own.first(where: { (try? proc.stat($0).comm) == "dockerd" }) else { return nil }
+        // A container may call a program of its own so.
+        guard
+            let pid = own.first(where: { pid in
+                (try? proc.stat(pid).comm) == "dockerd" && (try? proc.namespaceByLink(pid, "mnt")) == mountNamespace
+                    && (try? proc.status(pid))?["Uid"]?.hasPrefix("0\t") == true
+            })
+        else { return nil }
         var daemon = (try? readFile(root + "/etc/docker/daemon.json", limit: 1 << 20)).flatMap { bytes in
             RuntimeFile.decode(bytes, as: DockerDaemon.self)
         }

@@ -66,8 +66,6 @@ def rootless(t):
             told = {key: own[key] for key in wanted}
             if told != wanted:
                 raise Failure("%s, not %s: %s" % (told, wanted, own["reasons"]))
-            if not (own["image_digest"] or "").startswith("sha256:"):
-                raise Failure("digest %s" % own["image_digest"])
             t.attack(container, ("cat", "/proc/1/environ"), ENVIRON)
             if [a for a in t.alerts(since, container) if a["rule"] == PRIVILEGED]:
                 raise Failure("told as privileged")

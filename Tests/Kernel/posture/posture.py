@@ -107,7 +107,7 @@ def namespaces(t):
     passed(findings, "host-ipc", "privileged", "privileged-equivalent")
 
 
-@act("posture/host-directory", engines=("podman", "docker", "runc"))
+@act("posture/host-directory", kernels=("host", "vm"), engines=("podman", "docker", "runc"))
 def directory(t):
     """A directory of the system, writable, is enough to leave; one of no consequence is not."""
     harmless = os.path.join(t.machine.work, "harmless")
