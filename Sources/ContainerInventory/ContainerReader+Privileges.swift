@@ -120,7 +120,10 @@ extension ContainerReader {
         return [number]
     }
 
-    var hostMounts: [MountInfo] {
+    var hostMounts: [MountInfo] { Self.hostMounts(proc) }
+
+    /// Pid 1's, and where that does not let itself be read, the agent's own.
+    static func hostMounts(_ proc: ProcFilesystem) -> [MountInfo] {
         if let mounts = try? proc.mounts(1), !mounts.isEmpty { return mounts }
         let own = (try? readLink("\(proc.root)/self")).flatMap { Int32($0) } ?? 1
         return (try? proc.mounts(own)) ?? []

@@ -17,8 +17,7 @@ package struct ContainerReader: Sendable {
         self.root = root == "/" ? "" : root
         self.proc = proc
         self.host = host
-        let own = (try? readLink("\(proc.root)/self")).flatMap { Int32($0) } ?? 1
-        tree = CgroupTree(mounts: (try? proc.mounts(1)) ?? (try? proc.mounts(own)) ?? [])
+        tree = CgroupTree(mounts: Self.hostMounts(proc))
     }
 
     // MARK: What runs
@@ -248,10 +247,7 @@ package struct ContainerReader: Sendable {
         container.networkNamespace = try? proc.namespaceByLink(pid, "net")
         let mountNamespace = try? proc.namespaceByLink(pid, "mnt")
         // A runtime that is still at work has the host's capabilities and, at first, the host's namespaces.
-        let executable = try? proc.executable(pid)
-        let path = (try? readLink(proc.path(pid, "exe"))) ?? ""
-        let isRuntime = (executable.map(host.runtimeBinaries.contains) ?? false) || path.hasPrefix("/memfd:")
-        guard !isRuntime, !path.isEmpty else {
+        guard !isRuntime(pid) else {
             if container.pidNamespace == host.pidNamespace { container.pidNamespace = nil }
             if container.networkNamespace == host.networkNamespace { container.networkNamespace = nil }
             return

@@ -25,8 +25,9 @@ extension ContainerReader {
         return found
     }
 
-    /// A runtime that is about to become a process of the container has the host's rights, by right.
-    private func isRuntime(_ pid: Int32) -> Bool {
+    /// A runtime that is about to become a process of the container has the host's rights, by right; so has, for all that is
+    /// known, what does not show what it runs.
+    func isRuntime(_ pid: Int32) -> Bool {
         let path = (try? readLink(proc.path(pid, "exe"))) ?? ""
         let executable = try? proc.executable(pid)
         return path.isEmpty || path.hasPrefix("/memfd:") || (executable.map(host.runtimeBinaries.contains) ?? false)

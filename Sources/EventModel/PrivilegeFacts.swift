@@ -111,7 +111,7 @@ package struct PrivilegeFacts: Sendable, Equatable {
     package var cpuShares: UInt64?
     package var processLimit: Int64?
     package var sysctls: [String] = []
-    /// `root.path` and `linux.rootfsPropagation` aside, what docker's hostconfig.json tells and no other engine does.
+    /// What docker's hostconfig.json tells and no other engine's files do.
     package var docker: DockerFacts?
 
     package init() {}

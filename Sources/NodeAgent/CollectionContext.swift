@@ -39,11 +39,9 @@ struct CollectionContext {
             boot_id: Self.line("/proc/sys/kernel/random/boot_id"), machine_id: Self.line("/etc/machine-id"),
             kernel: Self.line("/proc/version"), uid: getuid(), max_bytes: limits.archiveBytes,
             max_file_bytes: limits.fileBytes, secrets: includesSecrets ? "in clear" : "keyed hashes")
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         try archive.add(
             Artifact("collection.json", source: "nodeagent collect", kind: .collection),
-            bytes: Array(try encoder.encode(record)) + [UInt8(ascii: "\n")], started: started)
+            bytes: Array(try JSONEncoder.printed.encode(record)) + [UInt8(ascii: "\n")], started: started)
     }
 
     private static func line(_ path: String) -> String? {

@@ -44,9 +44,7 @@ struct InventoryCommand: ParsableCommand {
         if let pid { listings = try containing(pid, listings) }
         switch output {
         case .json:
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            print(String(decoding: try encoder.encode(listings), as: UTF8.self))
+            print(String(decoding: try JSONEncoder.printed.encode(listings), as: UTF8.self))
         case .table:
             print(Self.table(listings), terminator: "")
         }

@@ -13,9 +13,7 @@ enum PostureJSON {
                 Subject(container, report.findings.filter { $0.container?.id == container.id })
             },
             findings: report.findings.filter { $0.container == nil }.map(Finding.init))
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return (try? encoder.encode(document)) ?? Data()
+        return (try? JSONEncoder.printed.encode(document)) ?? Data()
     }
 
     private struct Document: Encodable {

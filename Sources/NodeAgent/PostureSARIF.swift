@@ -15,9 +15,7 @@ enum PostureSARIF {
         let run = Run(
             tool: Tool(driver: driver),
             results: told.map { Result($0, host: host, rule: places[$0.check.id] ?? 0) })
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return (try? encoder.encode(Log(runs: [run]))) ?? Data()
+        return (try? JSONEncoder.printed.encode(Log(runs: [run]))) ?? Data()
     }
 
     private struct Log: Encodable {

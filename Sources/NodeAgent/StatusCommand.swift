@@ -20,9 +20,7 @@ struct StatusCommand: ParsableCommand {
         let response = try Control.ask(ControlRequest(command: .status), runtimeDirectory)
         switch output {
         case .json:
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            print(String(decoding: try encoder.encode(response), as: UTF8.self))
+            print(String(decoding: try JSONEncoder.printed.encode(response), as: UTF8.self))
         case .text:
             print(Self.text(response), terminator: "")
         }
