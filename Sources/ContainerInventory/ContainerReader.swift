@@ -80,7 +80,10 @@ package struct ContainerReader: Sendable {
         facts.isRootless = user != nil
         let state = findState(discovery, user)
         let found = findConfiguration(discovery, state: state, user)
-        if let runtime = state?.runtime, container.runtime == .unknown { container.runtime = runtime }
+        // Which state file there is says which runtime made it; a command line that was read late does not.
+        if let runtime = state?.runtime, [.unknown, .runc, .crun].contains(container.runtime) {
+            container.runtime = runtime
+        }
         container.initProcess = state?.process ?? findInit(discovery)
         container.outer = discovery.outer
         if let configuration = found?.configuration {

@@ -166,6 +166,18 @@ import Testing
         #expect(last?.contains(recording.facts.id) == true)
     }
 
+    /// A command line that was read late does not say which runtime it was; the state file does.
+    @Test(arguments: [("crun", "status", ContainerRuntime.crun), ("runc", "state.json", .runc)])
+    func stateNamesTheRuntime(directory: String, file: String, runtime: ContainerRuntime) throws {
+        let tree = try TemporaryTree()
+        try tree.write("run/\(directory)/web/\(file)", #"{"pid": 0, "init_process_pid": 0, "bundle": "/b"}"#)
+        let reader = ContainerReader(root: tree.path, proc: ProcFilesystem(root: "\(tree.path)/proc"), host: testHost)
+        for told in [ContainerRuntime.runc, .crun, .unknown] {
+            let discovery = ContainerDiscovery(id: try containerID("web"), runtime: told, cgroupPath: "/")
+            #expect(reader.describe(discovery).runtime == runtime)
+        }
+    }
+
     /// crun's status file and containerd's CRI annotations, in the shape of peers.md 3 (no recording yet).
     @Test func crunAndCRI() throws {
         let tree = try TemporaryTree()

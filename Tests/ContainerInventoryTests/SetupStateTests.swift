@@ -54,6 +54,7 @@ import Testing
             FileID(device: DeviceNumber(major: 0, minor: 1), inode: 3),
             path: "/memfd:runc_cloned:/proc/self/exe (deleted)", mount: hostMounts)
         let sealed = try #require(next(again, copy, inside: true))
+        #expect(sealed.executablePath == again.executablePath, "the copy's name does not say whose it is")
         #expect(next(sealed, copy) != nil)
     }
 
