@@ -10,7 +10,8 @@ package struct SetupState: Sendable, Equatable {
     package var mountNamespace: NamespaceID
     /// `ContainerCgroup.principalPath` at the start; a container whose cgroup is still this one has none of its own.
     package var cgroupPath: String
-    /// `/proc/PID/exe` of the latest exec within the state; of a sealed copy what it is a copy of.
+    /// `/proc/PID/exe` of the latest exec within the state; what it was before where a runtime runs a sealed copy of
+    /// itself, or itself from a detached mount (whose path is `/`).
     package var executablePath: String
     package var arguments: RuntimeArguments?
 
@@ -39,7 +40,7 @@ package struct SetupState: Sendable, Equatable {
             // /proc/self/exe as a container's entrypoint shows the host's runc as well, but from the container's mounts.
             let isCopy = facts.executablePath.hasPrefix("/memfd:")
             guard mountNamespace == current.mountNamespace, isRuntime || isCopy else { return nil }
-            if !isCopy { current.executablePath = facts.executablePath }
+            if !isCopy, facts.executablePath != "/" { current.executablePath = facts.executablePath }
             if let arguments = RuntimeArguments.parse(facts.commandLine) { current.arguments = arguments }
             return current
         }

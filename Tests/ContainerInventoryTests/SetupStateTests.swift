@@ -56,6 +56,8 @@ import Testing
         let sealed = try #require(next(again, copy, inside: true))
         #expect(sealed.executablePath == again.executablePath, "the copy's name does not say whose it is")
         #expect(next(sealed, copy) != nil)
+        let detached = try #require(next(again, facts(runc, path: "/", mount: hostMounts)))
+        #expect(detached.executablePath == again.executablePath)
     }
 
     @Test func endsAtTheFirstOtherExec() throws {
