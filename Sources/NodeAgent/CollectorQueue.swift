@@ -28,7 +28,7 @@ struct CollectorQueue: Sendable {
 
     /// What the child is started with.
     struct Program: Sendable {
-        var executable: String
+        var spawner: Spawner
         var directory: String
         var runtimeDirectory: String
         var maximumSizeMiB: Int
@@ -128,17 +128,14 @@ struct CollectorQueue: Sendable {
         var pair: [CInt] = [-1, -1]
         guard unsafe na_socket_pair(&pair) == 0 else { return nil }
         let socket = OwnedSocket(OwnedDescriptor(adopting: pair[0]))
-        let arguments = [
-            "nodeagent", "collect", "--background", "--container", job.container.id.rawValue,
+        let words = [
+            "collect", "--background", "--container", job.container.id.rawValue,
             "--output", program.directory + "/", "--max-size", "\(program.maximumSizeMiB)", "--deadline",
             "\(program.deadlineSeconds)", "--runtime-directory", program.runtimeDirectory,
         ]
-        var pointers = unsafe arguments.map { unsafe strdup($0) }
-        unsafe pointers.append(nil)
-        defer { unsafe pointers.forEach { unsafe free($0) } }
-        let pid = unsafe na_spawn(program.executable, &pointers, pair[1])
+        let pid = program.spawner.start(words, descriptor: pair[1])
         close(pair[1])
-        guard pid > 0 else { return nil }
+        guard let pid else { return nil }
         // The cause goes ahead of the work: the child reads it once.
         let cause = job.alert.line(.json, hostname: hostname, colored: false)
         _ = unsafe send(socket.descriptor.rawValue, cause, cause.count, CInt(MSG_DONTWAIT | MSG_NOSIGNAL))

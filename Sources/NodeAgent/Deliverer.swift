@@ -20,7 +20,7 @@ final class Deliverer: Sendable {
     }
 
     private let state = Mutex(State())
-    private let executable: String
+    private let spawner: Spawner
     /// Behind `nodeagent deliver`.
     private let options: [String]
 
@@ -28,8 +28,8 @@ final class Deliverer: Sendable {
     /// A child that dies at once is not started more often than this.
     private static let shortestLife: UInt64 = 1_000_000_000
 
-    init(executable: String, options: [String] = []) {
-        self.executable = executable
+    init(spawner: Spawner, options: [String] = []) {
+        self.spawner = spawner
         self.options = options
     }
 
@@ -102,13 +102,9 @@ final class Deliverer: Sendable {
     private func start(_ state: inout State) {
         var pair: [CInt] = [-1, -1]
         guard unsafe na_socket_pair(&pair) == 0 else { return }
-        let arguments: [String] = ["nodeagent", "deliver"] + options
-        var pointers = unsafe arguments.map { unsafe strdup($0) }
-        unsafe pointers.append(nil)
-        defer { unsafe pointers.forEach { unsafe free($0) } }
-        let pid = unsafe na_spawn(executable, &pointers, pair[1])
+        let pid = spawner.start(["deliver"] + options, descriptor: pair[1])
         close(pair[1])
-        guard pid > 0 else {
+        guard let pid else {
             close(pair[0])
             return
         }

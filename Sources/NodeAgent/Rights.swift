@@ -31,9 +31,10 @@ struct Right: Sendable {
             loss: "no runtime state files: containers without name and image"),
     ]
 
-    /// Kept beside them: CAP_SYS_NICE lets the readers run before the work they look at, CAP_DAC_OVERRIDE writes into the runtime directory, CAP_KILL asks whether an audit daemon lives,
-    /// CAP_SETUID, CAP_SETGID and CAP_SETPCAP let `deliver` give up its identity.
-    private static let kept: [CInt] = [CAP_SYS_NICE, CAP_DAC_OVERRIDE, CAP_KILL, CAP_SETUID, CAP_SETGID, CAP_SETPCAP]
+    /// Kept beside them: CAP_SYS_NICE lets the readers run before the work they look at, CAP_DAC_OVERRIDE writes into the
+    /// runtime directory and the cgroups of others, CAP_KILL asks whether an audit daemon lives and ends a child of another
+    /// identity.
+    private static let kept: [CInt] = [CAP_SYS_NICE, CAP_DAC_OVERRIDE, CAP_KILL]
 
     /// The needed rights that this process does not have.
     static func missing() -> [Right] {
@@ -45,7 +46,7 @@ struct Right: Sendable {
         }
     }
 
-    /// Gives up every other capability of this thread. Called while it is the only one: capabilities are a thread's, and
+    /// Gives up every other capability of this thread, and that an exec brings any back. Called while it is the only one: capabilities are a thread's, and
     /// later threads inherit them from this one.
     static func dropOthers() -> Bool {
         guard let old = unsafe cap_get_proc(), let new = unsafe cap_init() else { return false }
@@ -60,7 +61,7 @@ struct Right: Sendable {
             unsafe cap_set_flag(new, CAP_PERMITTED, 1, &list, CAP_SET)
             unsafe cap_set_flag(new, CAP_EFFECTIVE, 1, &list, CAP_SET)
         }
-        return unsafe cap_set_proc(new) == 0
+        return unsafe cap_set_proc(new) == 0 && na_no_new_privileges() == 0
     }
 
     /// Gives up everything: identity first, then every capability and the way back. 0, or the errno.

@@ -27,7 +27,7 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         // Rights are given up on the only thread there is, the main thread: capabilities are a thread's own, and later
-        // threads inherit what is left.
+        // threads inherit what is left. What is started later is started by the spawner, which keeps them.
         let sensor: Sensor
         let lock: OwnedDescriptor
         let ended: WakeEvent
@@ -104,7 +104,8 @@ struct RunCommand: ParsableCommand {
         for warning in rules.warnings { log.warning("\(warning.warningDescription)") }
         return Sensor.Setup(
             configuration: configuration, rules: rules, runtimeDirectory: directory, evidenceDirectory: evidence,
-            actions: actions, format: output ?? configuration.output.format, executable: try readLink("/proc/self/exe"),
+            actions: actions, format: output ?? configuration.output.format,
+            spawner: try Spawner(executable: readLink("/proc/self/exe")),
             log: log)
     }
 

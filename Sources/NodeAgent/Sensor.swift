@@ -23,7 +23,7 @@ final class Sensor: Sendable {
         /// What is done about a rule's alerts, by the rule's place in `rules`.
         var actions: [Int: Set<Configuration.Response.Action>]
         var format: AlertFormat
-        var executable: String
+        var spawner: Spawner
         var log: Logger
     }
 
@@ -104,7 +104,7 @@ final class Sensor: Sendable {
             )
         }
         let deliverer = Deliverer(
-            executable: setup.executable, options: DeliverCommand.options(setup.configuration.metrics))
+            spawner: setup.spawner, options: DeliverCommand.options(setup.configuration.metrics))
         self.deliverer = deliverer
         let alertCounters = AlertCounters(
             rules: setup.rules.rules.filter(\.isEnabled).map { (name: $0.name, priority: $0.priority) })
@@ -304,7 +304,7 @@ final class Sensor: Sendable {
         let evidence = setup.configuration.evidence
         let collector = CollectorQueue(
             program: CollectorQueue.Program(
-                executable: setup.executable, directory: setup.evidenceDirectory,
+                spawner: setup.spawner, directory: setup.evidenceDirectory,
                 runtimeDirectory: setup.runtimeDirectory, maximumSizeMiB: evidence.maximumSizeMiB,
                 deadlineSeconds: evidence.deadlineSeconds),
             hostname: hostname())
@@ -355,7 +355,6 @@ final class Sensor: Sendable {
         if let cgroups { try run("cgroups") { cgroups.run() } }
         try run("control") { [control] in control.run() }
         try run("housekeeping") { [self] in
-            // Here and not in this function: the child dies with the thread that started it, and the main thread ends early.
             deliverer.start()
             metrics.send()
             housekeeper.survey()

@@ -9,4 +9,5 @@
 #include "linux_netlink.h"
 #include "linux_process.h"
 #include "linux_sock_diag.h"
+#include "linux_spawner.h"
 #include "linux_walk.h"
