@@ -45,6 +45,7 @@ let package = Package(
         .target(name: "CAudit", linkerSettings: [.linkedLibrary("audit")]),
         .target(name: "CLinux"),
         .systemLibrary(name: "CCap", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
+        .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         .target(
             name: "LinuxSystem",
@@ -107,7 +108,7 @@ let package = Package(
             name: "NodeAgent",
             dependencies: [
                 "EventModel", "LinuxSystem", "KernelEvents", "ContainerInventory", "Detection", "Evidence", "Responder",
-                "Reporting", "CLinux", "CCap",
+                "Reporting", "CLinux", "CCap", "CSeccomp",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -8,7 +8,7 @@ if ! command -v "${SWIFT:-swift}" >/dev/null; then
     exit 1
 fi
 missing=()
-for package in gcc libarchive-dev libaudit-dev libcap-dev pkg-config zstd; do
+for package in gcc libarchive-dev libaudit-dev libcap-dev libseccomp-dev pkg-config zstd; do
     state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
     [ "$state" = installed ] || missing+=("$package")
 done

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -129,6 +130,22 @@ int na_connect_unix(const char *path) {
     if (fd < 0) return -errno;
     set_timeouts(fd, 10);
     if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+        error = errno;
+        close(fd);
+        return -error;
+    }
+    return fd;
+}
+
+int na_connect_notify(const char *address) {
+    struct sockaddr_un name;
+    int error = unix_address(address, &name);
+    if (error != 0) return error;
+    if (name.sun_path[0] == '@') name.sun_path[0] = 0;
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return -errno;
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(address));
+    if (connect(fd, (struct sockaddr *)&name, size) != 0) {
         error = errno;
         close(fd);
         return -error;

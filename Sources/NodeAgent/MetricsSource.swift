@@ -35,6 +35,7 @@ final class MetricsSource: Sendable {
         var writer: AlertWriter
         var actions: ActionCounters
         var deliverer: Deliverer
+        var refusals: RefusedCalls
         /// Nil without audit.
         var audit: (@Sendable () -> AuditReading)?
         /// Rules of ours that stand in the kernel; nil when it cannot be asked. Not cheap: the kernel starts a thread for it.
@@ -98,6 +99,10 @@ final class MetricsSource: Sendable {
         parts.actions.add(to: &snapshot)
         snapshot.add(.deliverRestarts, count: UInt64(parts.deliverer.restartCount))
         snapshot.add(.deliverFramesDropped, count: parts.deliverer.droppedCount)
+        let refused = parts.refusals.totals
+        for command in ["run", "deliver", "collect"] {
+            snapshot.add(.callsRefused, command, count: refused[command] ?? 0)
+        }
         snapshot.add(.rulesLoaded, value: Double(rules.enabled))
         snapshot.add(.rulesDisabled, value: Double(rules.disabled))
         snapshot.add(.alertsDropped, count: parts.writer.droppedCount)

@@ -64,6 +64,7 @@ final class Pipeline: @unchecked Sendable {
     /// Files of /proc that rules name, `1/environ`.
     private let procfsEntries: Set<String>
     private let audit: AuditReader?
+    private let refusals: RefusedCalls
     private let inputs: Inputs
     private let outputs: Outputs
     private let wake: WakeEvent
@@ -108,7 +109,7 @@ final class Pipeline: @unchecked Sendable {
 
     init(
         rules: RuleSet, actions: [Int: Set<Configuration.Response.Action>], history: EventHistory,
-        inventory: Inventory, audit: AuditReader?, watched: [AuditNormalizer.WatchedObject],
+        inventory: Inventory, audit: AuditReader?, refusals: RefusedCalls, watched: [AuditNormalizer.WatchedObject],
         inputs: Inputs, outputs: Outputs, wake: WakeEvent, statistics: PipelineStatistics
     ) throws(AuditAssemblerError) {
         self.rules = rules
@@ -116,6 +117,7 @@ final class Pipeline: @unchecked Sendable {
         self.history = history
         self.inventory = inventory
         self.audit = audit
+        self.refusals = refusals
         procfsEntries = rules.markPlan.procfs
         self.inputs = inputs
         self.outputs = outputs
@@ -145,6 +147,7 @@ final class Pipeline: @unchecked Sendable {
             judgeCandidates()
             tellLeavings()
             expire()
+            statistics.turns.wrappingAdd(1, ordering: .relaxed)
         }
     }
 
@@ -270,6 +273,7 @@ final class Pipeline: @unchecked Sendable {
         let now = monotonicNanoseconds()
         while left > 0, audit.ring.count > 0 {
             audit.withFront { type, payload in
+                if type == AuditRecordType.seccomp, let alert = refusals.note(payload) { outputs.alert(alert) }
                 assembler.add(type: type, payload: payload, now: now) { assembled in take(assembled, now) }
             }
             audit.ring.release()

@@ -6,6 +6,8 @@ import Synchronization
 
 /// Counts that the pipeline keeps and other threads read.
 final class PipelineStatistics: Sendable {
+    /// Turns of the pipeline's thread, ten a second at least: it lives.
+    let turns = Atomic<UInt64>(0)
     let normalized = Atomic<UInt64>(0)
     let accesses = Atomic<UInt64>(0)
     let alerts = Atomic<UInt64>(0)

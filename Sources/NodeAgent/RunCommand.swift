@@ -106,7 +106,7 @@ struct RunCommand: ParsableCommand {
             configuration: configuration, rules: rules, runtimeDirectory: directory, evidenceDirectory: evidence,
             actions: actions, format: output ?? configuration.output.format,
             spawner: try Spawner(executable: readLink("/proc/self/exe")),
-            log: log)
+            notification: ServiceNotification(environment: environment()), log: log)
     }
 
     /// What is to be done, by the rule's place. A name that no rule has would be an action that never comes.
@@ -171,6 +171,7 @@ private struct SensorService: Service {
     func run() async throws {
         // Services run once the group has taken over the signals.
         writeError("nodeagent: ready\n")
+        sensor.tellReady()
         if na_termination_noted() == 0 { try await gracefulShutdown() }
         // Joining threads blocks: not on the cooperative pool.
         await withCheckedContinuation { continuation in

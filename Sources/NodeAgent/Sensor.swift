@@ -24,6 +24,8 @@ final class Sensor: Sendable {
         var actions: [Int: Set<Configuration.Response.Action>]
         var format: AlertFormat
         var spawner: Spawner
+        /// The service manager's ear; nil without one.
+        var notification: ServiceNotification?
         var log: Logger
     }
 
@@ -44,6 +46,7 @@ final class Sensor: Sendable {
     private let housekeeper: Housekeeper
     private let threads = Mutex<[ThreadHandle]>([])
     private let statistics: PipelineStatistics
+    private let lastTurns = Atomic<UInt64>(0)
     private let metrics: MetricsSource
     /// The containers that ran already.
     private let running: [ContainerDiscovery]
@@ -244,13 +247,15 @@ final class Sensor: Sendable {
         ) { inputs.reports.send($0) }
         let housekeeper = housekeeper
 
+        let spawner = setup.spawner
+        let refusals = RefusedCalls { spawner.command(of: $0) }
         var inventory = Inventory(host: host, reader: processReader)
         inventory.tellsExecs = coverage.connector
         inventory.load(try processReader.readAll(), now: monotonicNanoseconds())
         inventory.add(containerReader.scan(), now: monotonicNanoseconds())
         running = inventory.takeDiscoveries()
         pipeline = try Pipeline(
-            rules: setup.rules, actions: setup.actions, history: history, inventory: inventory, audit: auditReader,
+            rules: setup.rules, actions: setup.actions, history: history, inventory: inventory, audit: auditReader, refusals: refusals,
             watched: ruleSet.watched, inputs: inputs,
             outputs: Pipeline.Outputs(
                 alert: { writer.send($0) },
@@ -282,7 +287,7 @@ final class Sensor: Sendable {
             MetricsSource.Parts(
                 statistics: statistics, auditReader: auditReader, connector: connector, fanotify: fanotify,
                 marks: marks, inputs: inputs, alerts: alertCounters, writer: writer, actions: actionCounters,
-                deliverer: deliverer, audit: readAudit,
+                deliverer: deliverer, refusals: refusals, audit: readAudit,
                 auditRules: { audit?.standingRules },
                 containers: { control.published },
                 isSettled: { containerWorker.isIdle && marks?.isIdle ?? true }),
@@ -375,6 +380,7 @@ final class Sensor: Sendable {
 
     /// Once a second, on the housekeeping thread.
     private func tend() {
+        tellAlive()
         deliverer.check()
         metrics.send()
         marks?.check()
@@ -387,6 +393,18 @@ final class Sensor: Sendable {
             socket: auditReader.drops, kernel: kernelLoss, overflows: fanotify?.overflowCount ?? 0)
         housekeeper.tellLosses(losses)
         keepBudget(audit)
+    }
+
+    /// The service manager's watchdog is fed only while the pipeline goes on: an agent that hangs is started anew.
+    private func tellAlive() {
+        let turns = statistics.turns.load(ordering: .relaxed)
+        guard lastTurns.exchange(turns, ordering: .relaxed) != turns else { return }
+        setup.notification?.tell("WATCHDOG=1")
+    }
+
+    /// The sources are open, what runs is marked and described.
+    func tellReady() {
+        setup.notification?.tell("READY=1", "STATUS=Watching \(setup.rules.rules.count { $0.isEnabled }) rules' events")
     }
 
     /// Where auditd, journald or another reader stores every record, ours may not be many.
@@ -422,6 +440,7 @@ final class Sensor: Sendable {
 
     /// Puts the host back, then ends the threads. Within a second, unless there are containers to let go.
     func stop() {
+        setup.notification?.tell("STOPPING=1")
         audit?.restore()
         housekeeper.requestStop()
         cgroups?.requestStop()

@@ -10,10 +10,14 @@ final class Spawner: Sendable {
     /// The commands that it starts; nothing else, whatever it is asked.
     private static let verbs = ["deliver", "collect"]
 
+    private static let remembered = 64
+
     private struct State {
         var socket: OwnedSocket?
         /// It ended, or did not answer: nothing can be started any more.
         var isGone = false
+        /// The command of each that was started, the last ones.
+        var started: [(pid: pid_t, command: String)] = []
     }
     /// A descriptor that cannot be copied lies in no copyable type.
     private final class OwnedSocket: Sendable {
@@ -48,8 +52,20 @@ final class Spawner: Sendable {
             }
             // After a missing answer the next one would be taken for it.
             if [-EPIPE, -ECONNRESET, -EAGAIN, -EPROTO].contains(pid) { state.isGone = true }
-            return pid > 0 ? pid : nil
+            guard pid > 0 else { return nil }
+            if state.started.count == Self.remembered { state.started.removeFirst() }
+            state.started.append((pid, words.first ?? ""))
+            return pid
         }
+    }
+
+    /// What it started as that process, if that is our child still; `run` for this process itself.
+    func command(of process: pid_t) -> String? {
+        if process == getpid() { return "run" }
+        guard let known = state.withLock({ $0.started.last { $0.pid == process }?.command }),
+            (try? ProcFilesystem().stat(process).parentPID) == getpid()
+        else { return nil }
+        return known
     }
 
     /// Whether it can start anything. Called about once a second; false stays false.

@@ -43,6 +43,7 @@ package enum MetricFamily: String, Sendable, CaseIterable {
 
     case deliverRestarts = "nodeagent_deliver_restarts_total"
     case deliverFramesDropped = "nodeagent_deliver_frames_dropped_total"
+    case callsRefused = "nodeagent_system_calls_refused_total"
 
     // The names that every Prometheus client library gives to a process' own figures.
     case processCPU = "process_cpu_seconds_total"
@@ -70,6 +71,7 @@ extension MetricFamily {
         case .attributions, .collections: ["result"]
         case .alerts: ["rule", "priority"]
         case .actions: ["action", "result"]
+        case .callsRefused: ["command"]
         default: []
         }
     }
@@ -124,6 +126,7 @@ extension MetricFamily {
         case .collectionDuration: "Duration of a collection."
         case .deliverRestarts: "Times that the deliverer was started again."
         case .deliverFramesDropped: "Frames dropped because the deliverer did not take them."
+        case .callsRefused: "System calls that a filter refused to a process of the agent, or would have."
         case .processCPU: "User and system time that the sensor spent."
         case .processMemory: "Resident memory of the sensor."
         case .processStart: "When the sensor started, since the epoch."

@@ -38,6 +38,9 @@ int64_t na_peer_uid(int socket);
 int na_listen_unix(const char *path);
 /* Connected AF_UNIX stream socket; a descriptor, or -errno. */
 int na_connect_unix(const char *path);
+/* AF_UNIX datagram socket, connected to the service manager's address as $NOTIFY_SOCKET has it (`@` begins an abstract one),
+ * close-on-exec, never waiting: sd_notify(3). A descriptor, or -errno. */
+int na_connect_notify(const char *address);
 /* accept4 with close-on-exec and a receive and send time-out of `seconds`; a descriptor, or -errno. */
 int na_accept(int socket, int seconds);
 

@@ -7,6 +7,7 @@ package enum AuditRecordType {
     package static let execve: UInt16 = 1309
     package static let endOfEvent: UInt16 = 1320
     package static let netfilterPacket: UInt16 = 1324
+    package static let seccomp: UInt16 = 1326
     package static let proctitle: UInt16 = 1327
     package static let uringOperation: UInt16 = 1336
     package static let openat2: UInt16 = 1337
