@@ -13,7 +13,7 @@ extension ContainerReader {
         asked.arguments = parentArguments(discovery)
         var files = ContainerFiles()
         // A rootless user's files are his to shape; what the kernel shows of his container is collected.
-        guard asked.rootlessUser == nil else { return files }
+        guard asked.rootlessUser == nil, container.privileges?.facts.isRootless != true else { return files }
         let state = findState(asked, nil)
         files.states = stateFiles(asked)
         if let found = findConfiguration(asked, state: state, nil) {

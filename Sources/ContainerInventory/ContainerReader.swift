@@ -38,11 +38,13 @@ package struct ContainerReader: Sendable {
                 let declared = state.cgroupPaths.compactMap(tree.relative)
                 if cgroup == nil, !declared.isEmpty, !declared.contains(path) { path = "/" }
                 if cgroup == nil, path.hasSuffix(".slice") { path = "/" }
-                found.append(
-                    ContainerDiscovery(
-                        id: id, runtime: cgroup?.runtime ?? runtime, cgroupPath: path,
-                        pid: key.pid, outer: cgroup?.outer,
-                        arguments: RuntimeArguments(verb: .create, id: id, root: directory, bundle: state.bundle)))
+                var discovery = ContainerDiscovery(
+                    id: id, runtime: cgroup?.runtime ?? runtime, cgroupPath: path,
+                    pid: key.pid, outer: cgroup?.outer,
+                    arguments: RuntimeArguments(verb: .create, id: id, root: directory, bundle: state.bundle))
+                // Root alone writes there; a user's slice is where he was when he did.
+                discovery.rootlessUser = nil
+                found.append(discovery)
             }
         }
         return found
@@ -123,7 +125,7 @@ package struct ContainerReader: Sendable {
         if let given = discovery.arguments?.root { directories.append(given) }
         directories += (user?.stateDirectories ?? stateDirectories()).map(\.0)
         for directory in directories {
-            if let state = readState("\(directory)/\(discovery.id.rawValue)", user) { return state }
+            if let state = readState("\(directory)/\(discovery.runtimeID.rawValue)", user) { return state }
         }
         return nil
     }
@@ -151,12 +153,14 @@ package struct ContainerReader: Sendable {
     }
 
     /// A runtime in the foreground is the parent of the container's first process: where its exec was missed, its command
-    /// line still says where the state and the bundle lie.
+    /// line still says where the state and the bundle lie. Only of whose container it is: anybody may run a runtime.
     func parentArguments(_ discovery: ContainerDiscovery) -> RuntimeArguments? {
         guard let parent = findInit(discovery).flatMap({ try? proc.stat($0.pid).parentPID }),
             let executable = try? proc.executable(parent), host.runtimeBinaries.contains(executable),
             let arguments = (try? proc.commandLine(parent)).flatMap(RuntimeArguments.parse),
-            arguments.id == discovery.id
+            arguments.id == discovery.runtimeID,
+            let uid = (try? proc.status(parent))?["Uid"]?.split(separator: "\t").dropFirst().first,
+            UInt32(uid) == discovery.rootlessUser ?? 0
         else { return nil }
         return arguments
     }
@@ -182,7 +186,7 @@ package struct ContainerReader: Sendable {
     func findConfiguration(
         _ discovery: ContainerDiscovery, state: State?, _ user: RootlessUser?
     ) -> (configuration: OCIConfiguration, path: String)? {
-        let id = discovery.id.rawValue
+        let id = discovery.runtimeID.rawValue
         var bundles: [String] = []
         if let bundle = state?.bundle, bundle.hasPrefix("/") { bundles.append(bundle) }
         if let bundle = discovery.arguments?.bundle { bundles.append(bundle) }

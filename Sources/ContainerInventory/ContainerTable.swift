@@ -3,6 +3,8 @@ package import EventModel
 /// A container that has to be described: what led to it. Made by the inventory, answered by `ContainerReader`.
 package struct ContainerDiscovery: Sendable, Equatable {
     package var id: ContainerID
+    /// What its runtime calls it; another name than `id` only where that was somebody else's already.
+    package var runtimeID: ContainerID
     /// By cgroup path or command line.
     package var runtime: ContainerRuntime
     package var cgroupPath: String
@@ -10,7 +12,7 @@ package struct ContainerDiscovery: Sendable, Equatable {
     package var pid: Int32
     /// The outer container of a nested one.
     package var outer: ContainerID?
-    /// The user of the rootless engine that made it, as its cgroup or its state file says.
+    /// The user who made it, as its runtime's uid, its cgroup or its state file says; nil: root.
     package var rootlessUser: UInt32?
     /// What the runtime's own command line said, when it was seen.
     package var arguments: RuntimeArguments?
@@ -22,6 +24,7 @@ package struct ContainerDiscovery: Sendable, Equatable {
         arguments: RuntimeArguments? = nil, firstSeen: UInt64 = 0, rootlessUser: UInt32? = nil
     ) {
         self.id = id
+        runtimeID = id
         self.runtime = runtime
         self.cgroupPath = cgroupPath
         self.pid = pid
@@ -96,9 +99,11 @@ struct ContainerTable: Sendable {
                 entry.container.cgroup = nil
             }
             let settles = isSettled && !entry.isSettled
-            let tellsMore = entry.discovery.arguments == nil && discovery.arguments != nil
+            // What another user's runtime was told is nothing to this container.
+            let told = discovery.rootlessUser == entry.discovery.rootlessUser ? discovery.arguments : nil
+            let tellsMore = entry.discovery.arguments == nil && told != nil
             if entry.discovery.pid == 0 || settles { entry.discovery.pid = discovery.pid }
-            if entry.discovery.arguments == nil { entry.discovery.arguments = discovery.arguments }
+            if entry.discovery.arguments == nil { entry.discovery.arguments = told }
             if entry.discovery.outer == nil { entry.discovery.outer = discovery.outer }
             if entry.discovery.runtime == .unknown { entry.discovery.runtime = discovery.runtime }
             if settles { entry.isSettled = true }
@@ -141,6 +146,8 @@ struct ContainerTable: Sendable {
     /// The description; keeps what an earlier one knew and this one does not.
     mutating func set(_ new: Container, now: UInt64) {
         guard var entry = entries[new.id] else { return }
+        // Read while the name was still another one's.
+        if let facts = new.privileges?.facts, facts.isRootless != (entry.discovery.rootlessUser != nil) { return }
         let old = entry.container
         var container = new
         container.firstSeen = old.firstSeen
@@ -176,6 +183,20 @@ struct ContainerTable: Sendable {
         entry.hasEnded = entry.processes == 0
         entry.isStale = entry.hasEnded
         entries[id] = entry
+    }
+
+    /// The container gets another id, with all that is known of it, and is described again. One that has that id already
+    /// and is the same user's is counted as one with it.
+    mutating func rename(_ id: ContainerID, to new: ContainerID) {
+        guard var entry = entries[id] else { return }
+        entry.processes += entries[new]?.processes ?? 0
+        entry.container.id = new
+        entry.discovery.id = new
+        for (path, owner) in evidence where owner == id { evidence[path] = new }
+        entries[id] = nil
+        pending[id] = nil
+        entries[new] = entry
+        pending[new] = entry.discovery
     }
 
     mutating func remove(_ id: ContainerID) {

@@ -95,7 +95,8 @@ package struct Inventory: Sendable {
     package mutating func add(_ discoveries: [ContainerDiscovery], now: UInt64) {
         for discovery in discoveries {
             var discovery = discovery
-            guard !claimsAnothers(discovery.id, discovery.rootlessUser) else { continue }
+            guard !claimsAnothers(discovery.id, discovery.rootlessUser, in: discovery.cgroupPath) else { continue }
+            giveWay(discovery.id, to: discovery.rootlessUser)
             if discovery.firstSeen == 0 { discovery.firstSeen = now &+ clockOffset }
             let cgroup = ContainerCgroup.classify(discovery.cgroupPath)
             if let cgroup { discovery.outer = outerContainer(of: cgroup) }
@@ -313,8 +314,14 @@ package struct Inventory: Sendable {
         if let known, known.path.utf8.count > cgroup.path.utf8.count { return (known.id, nil, nil) }
         let outer = outerContainer(of: cgroup)
         let user = RootlessUser.uid(ofCgroup: cgroup.path)
-        if claimsAnothers(cgroup.id, user) {
-            return (nil, nil, "a cgroup of user \(user.map { "\($0)" } ?? "root") carries the id of \(cgroup.id.short)")
+        if let user, claimsAnothers(cgroup.id, user, in: cgroup.path) {
+            // His own, by the name that it had to take.
+            if let other = RootlessUser.id(cgroup.id, of: user), let own = containerTable.entries[other],
+                own.discovery.rootlessUser == user, own.container.cgroupPath == cgroup.path
+            {
+                return (other, cgroup.outer, nil)
+            }
+            return (nil, nil, "a cgroup of user \(user) carries the id of \(cgroup.id.short)")
         }
         if let outer, let other = containerTable[cgroup.id], other.cgroupPath != cgroup.path {
             // The outer container names its own sub-cgroups: it cannot take on another one's identity.
@@ -323,10 +330,39 @@ package struct Inventory: Sendable {
         return (cgroup.id, outer, nil)
     }
 
-    /// A user names his containers as he likes: one that is somebody else's stays his.
-    private func claimsAnothers(_ id: ContainerID, _ user: UInt32?) -> Bool {
-        guard let user, let known = containerTable.entries[id] else { return false }
-        return known.discovery.rootlessUser != user
+    /// A user names his containers as he likes: one that is somebody else's stays his. In that one's own cgroup nobody claims
+    /// anything: root can have a container in a user's slice.
+    private func claimsAnothers(_ id: ContainerID, _ user: UInt32?, in path: String = "/") -> Bool {
+        guard let user, let known = containerTable.entries[id], known.discovery.rootlessUser != user else {
+            return false
+        }
+        return path == "/" || known.container.cgroupPath != path
+    }
+
+    /// A name is root's when root uses it: a user's container that had it first goes by another one from then on.
+    private mutating func giveWay(_ id: ContainerID, to user: UInt32?) {
+        guard user == nil, let owner = containerTable.entries[id]?.discovery.rootlessUser,
+            let other = freeID(id, for: owner)
+        else { return }
+        containerTable.rename(id, to: other)
+        table.renameContainer(id, to: other)
+    }
+
+    /// The id of the container that a runtime calls `name`, by the uid that the runtime has. A user whose choice is somebody
+    /// else's already gets another one; root's `exec` names whosever container there is.
+    private mutating func id(_ name: ContainerID, of user: UInt32?, verb: RuntimeArguments.Verb) -> ContainerID? {
+        guard claimsAnothers(name, user), let user else {
+            if verb != .exec { giveWay(name, to: user) }
+            return name
+        }
+        return freeID(name, for: user)
+    }
+
+    /// Another id for a user's container whose name is somebody else's. Ends, for an id has a greatest length.
+    private func freeID(_ name: ContainerID, for user: UInt32) -> ContainerID? {
+        var id = RootlessUser.id(name, of: user)
+        while let taken = id, claimsAnothers(taken, user) { id = RootlessUser.id(taken, of: user) }
+        return id
     }
 
     /// By the path, or by the evidence of raw runc's and `ctr`'s containers, whose paths do not name them.
@@ -354,12 +390,16 @@ package struct Inventory: Sendable {
         let settled = entry.setup == nil && isInit
         // Paths of engines only: what is known by evidence has been seen already.
         if let cgroup = facts.cgroup, cgroup.id == id {
-            containerTable.see(
-                ContainerDiscovery(
-                    id: id, runtime: cgroup.runtime, cgroupPath: cgroup.path, pid: facts.key.pid, outer: outer,
-                    arguments: entry.setup?.arguments?.id == id ? entry.setup?.arguments : nil,
-                    firstSeen: now &+ clockOffset),
-                isSettled: settled, isEvidence: false, now: now)
+            var discovery = ContainerDiscovery(
+                id: id, runtime: cgroup.runtime, cgroupPath: cgroup.path, pid: facts.key.pid, outer: outer,
+                firstSeen: now &+ clockOffset)
+            if let setup = entry.setup, setup.arguments?.id == id,
+                setup.user(inCgroup: cgroup.path) == discovery.rootlessUser
+            {
+                discovery.arguments = setup.arguments
+            }
+            giveWay(id, to: discovery.rootlessUser)
+            containerTable.see(discovery, isSettled: settled, isEvidence: false, now: now)
         } else if let known = containerTable.entries[id] {
             var discovery = known.discovery
             discovery.pid = facts.key.pid
@@ -371,16 +411,19 @@ package struct Inventory: Sendable {
     /// container. `exec` into a container starts no container.
     private mutating func startUnseen(_ entry: inout ProcessEntry, setup: SetupState, now: UInt64) {
         guard let arguments = setup.arguments else { return }
+        let user = setup.user(inCgroup: "/")
+        guard let id = id(arguments.id, of: user, verb: arguments.verb) else { return }
         if entry.containerID == nil {
-            entry.containerID = arguments.id
+            entry.containerID = id
             entry.isCgroupKnown = false
         }
-        guard entry.containerID == arguments.id, arguments.verb != .exec else { return }
+        guard entry.containerID == id, arguments.verb != .exec else { return }
         var discovery =
-            containerTable.entries[arguments.id]?.discovery
+            containerTable.entries[id]?.discovery
             ?? ContainerDiscovery(
-                id: arguments.id, runtime: Self.runtime(arguments, setup: setup), cgroupPath: "/",
-                firstSeen: now &+ clockOffset)
+                id: id, runtime: Self.runtime(arguments, setup: setup), cgroupPath: "/",
+                firstSeen: now &+ clockOffset, rootlessUser: user)
+        discovery.runtimeID = arguments.id
         discovery.pid = entry.key.pid
         discovery.arguments = arguments
         containerTable.see(discovery, isSettled: true, isEvidence: false, now: now)
@@ -406,15 +449,24 @@ package struct Inventory: Sendable {
             let path = facts.cgroupPath
             let hasOwnCgroup = facts.isCgroupKnown && Self.isOwnCgroup(path, apartFrom: setup.cgroupPath)
             let last = path.split(separator: "/").last.flatMap { ContainerID(validating: $0) }
-            guard let id = arguments?.id ?? (hasOwnCgroup ? last : nil) ?? namespaceID(facts) else { return }
+            let name = arguments?.id ?? (hasOwnCgroup ? last : nil)
+            let user = setup.user(inCgroup: path)
+            let own = name.flatMap { id($0, of: user, verb: arguments?.verb ?? .create) }
+            guard let id = own ?? namespaceID(facts) else { return }
             isEvidence = hasOwnCgroup
             discovery = ContainerDiscovery(
                 id: id, runtime: arguments == nil ? .unknown : Self.runtime(arguments, setup: setup),
                 cgroupPath: hasOwnCgroup ? path : "/", firstSeen: now &+ clockOffset)
+            discovery.rootlessUser = user
+            discovery.runtimeID = name ?? id
             entry.containerID = id
         }
         discovery.pid = facts.key.pid
-        if setup.arguments?.id == discovery.id { discovery.arguments = setup.arguments }
+        if setup.arguments?.id == discovery.runtimeID,
+            setup.user(inCgroup: facts.cgroupPath) == discovery.rootlessUser
+        {
+            discovery.arguments = setup.arguments
+        }
         // `exec` into a container shows another process' view of it, not its init's.
         let isSettled = setup.arguments?.verb != .exec
         containerTable.see(discovery, isSettled: isSettled, isEvidence: isEvidence, now: now)

@@ -161,6 +161,12 @@ struct ProcessTable: Sendable {
         return true
     }
 
+    /// A container has another id: its processes, those that ended among them, are told of by the new one.
+    mutating func renameContainer(_ id: ContainerID, to new: ContainerID) {
+        for (pid, entry) in living where entry.containerID == id { living[pid]?.containerID = new }
+        for (pid, entry) in dead where entry.containerID == id { dead[pid]?.containerID = new }
+    }
+
     /// The entry that ended, nil for an unknown pid.
     mutating func end(_ pid: Int32, now: UInt64) -> ProcessEntry? {
         guard var entry = living.removeValue(forKey: pid) else { return nil }

@@ -10,12 +10,18 @@ struct RootlessUser: Sendable, Equatable {
 
     private static let mostBytes = RuntimeFile.sizeLimit
 
-    /// The user whose slice a cgroup lies in: `/user.slice/user-1000.slice/…`.
+    /// The user whose slice a cgroup lies in: `/user.slice/user-1000.slice/…`. Root in his own slice is root.
     static func uid(ofCgroup path: String) -> UInt32? {
         for part in path.split(separator: "/") where part.hasPrefix("user-") && part.hasSuffix(".slice") {
-            return UInt32(part.dropFirst("user-".utf8.count).dropLast(".slice".utf8.count))
+            let uid = UInt32(part.dropFirst("user-".utf8.count).dropLast(".slice".utf8.count))
+            return uid == 0 ? nil : uid
         }
         return nil
+    }
+
+    /// What a user's container is called when somebody else's has the name already.
+    static func id(_ name: ContainerID, of uid: UInt32) -> ContainerID? {
+        ContainerID(validating: "user-\(uid)-\(name.rawValue)")
     }
 
     var runtimeDirectory: String { "/run/user/\(uid)" }

@@ -2,8 +2,9 @@ package import EventModel
 
 /// What a runtime's command line says of the container it works on: `runc --root R create --bundle B ID`.
 ///
-/// Only ever taken from a process in the setup state (a host's runtime binary outside containers): others choose their
-/// arguments freely. Still checked as if hostile: the id is validated, the paths must be absolute.
+/// Only ever taken from a host's runtime binary outside containers, and as the word of the user who runs it
+/// (`SetupState.uid`): a path that a user gives is read by the rules for his own files. Checked as if hostile: the id is
+/// validated, the paths must be absolute.
 package struct RuntimeArguments: Sendable, Equatable {
     package enum Verb: String, Sendable { case run, create, exec, restore }
     package var verb: Verb

@@ -13,15 +13,27 @@ package struct SetupState: Sendable, Equatable {
     /// `/proc/PID/exe` of the latest exec within the state; what it was before where a runtime runs a sealed copy of
     /// itself, or itself from a detached mount (whose path is `/`).
     package var executablePath: String
+    /// Effective uid, in the initial user namespace, of who started the runtime; nil where that is not known. Anybody may
+    /// execute it: what it was told is that user's word, and root's with uid 0 alone.
+    package var uid: UInt32?
+    /// Nil as well where the uid is not known.
     package var arguments: RuntimeArguments?
 
     package init(
-        mountNamespace: NamespaceID, cgroupPath: String, executablePath: String, arguments: RuntimeArguments? = nil
+        mountNamespace: NamespaceID, cgroupPath: String, executablePath: String, uid: UInt32? = nil,
+        arguments: RuntimeArguments? = nil
     ) {
         self.mountNamespace = mountNamespace
         self.cgroupPath = cgroupPath
         self.executablePath = executablePath
+        self.uid = uid
         self.arguments = arguments
+    }
+
+    /// Whose container it sets up: by the runtime's uid, and where that is not known by the container's cgroup; nil: root's.
+    func user(inCgroup path: String) -> UInt32? {
+        guard let uid else { return RootlessUser.uid(ofCgroup: path) }
+        return uid == 0 ? nil : uid
     }
 
     /// The state after an exec.
@@ -41,15 +53,19 @@ package struct SetupState: Sendable, Equatable {
             let isCopy = facts.executablePath.hasPrefix("/memfd:")
             guard mountNamespace == current.mountNamespace, isRuntime || isCopy else { return nil }
             if !isCopy, facts.executablePath != "/" { current.executablePath = facts.executablePath }
-            if let arguments = RuntimeArguments.parse(facts.commandLine) { current.arguments = arguments }
+            if current.uid != nil, let arguments = RuntimeArguments.parse(facts.commandLine) {
+                current.arguments = arguments
+            }
             return current
         }
         // A container with the host's file system mounted can run the host's runc, as can one with the host's pids.
         guard isRuntime, !isInContainer, facts.isCgroupKnown, facts.pidNamespace == host.pidNamespace else {
             return nil
         }
+        let uid = facts.uid == .max ? nil : facts.uid
         return SetupState(
             mountNamespace: mountNamespace, cgroupPath: facts.cgroupPath, executablePath: facts.executablePath,
-            arguments: RuntimeArguments.parse(facts.commandLine))
+            uid: uid,
+            arguments: uid == nil ? nil : RuntimeArguments.parse(facts.commandLine))
     }
 }

@@ -80,8 +80,8 @@ import Testing
     }
 
     /// Nobody saw the runtime's exec: its command line is still there, as the parent of the container's first process.
-    @Test(arguments: [("na-raw", true), ("another", false)])
-    func rawRuncByItsParent(id: String, isDescribed: Bool) throws {
+    @Test(arguments: [("na-raw", 0, true), ("another", 0, false), ("na-raw", 1000, false)])
+    func rawRuncByItsParent(id: String, uid: Int, isDescribed: Bool) throws {
         let recording = try Recording("runc-raw")
         let parent = 4242
         let pid = recording.facts.init_pid
@@ -92,6 +92,7 @@ import Testing
         let words = ["runc", "--root", "/tmp/nat/rr/root", "run", "--bundle", "/tmp/nat/rr/b", id]
         try recording.tree.write("proc/\(parent)/cmdline", words.joined(separator: "\0") + "\0")
         try recording.tree.link("proc/\(parent)/exe", to: "/bin/true")
+        try recording.tree.write("proc/\(parent)/status", "Name:\trunc\nUid:\t7\t\(uid)\t\(uid)\t\(uid)\n")
         var host = testHost
         host.runtimeBinaries = [try FileStatus.of("/bin/true").file]
         for binaries in [host, testHost] {

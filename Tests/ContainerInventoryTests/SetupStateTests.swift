@@ -9,11 +9,12 @@ import Testing
     func facts(
         _ executable: FileID?, path: String = "/usr/sbin/runc", mount: NamespaceID?,
         pid: NamespaceID? = testHost.pidNamespace,
-        arguments: [String] = []
+        arguments: [String] = [], uid: UInt32 = 0
     ) -> ProcessFacts {
         ProcessFacts(
             key: ProcessKey(pid: 10, startTime: 1), parentPID: 1, comm: "runc", executable: executable,
-            executablePath: path, commandLine: arguments, mountNamespace: mount, pidNamespace: pid)
+            executablePath: path, commandLine: arguments, mountNamespace: mount, pidNamespace: pid,
+            uid: uid)
     }
 
     func next(_ current: SetupState?, _ facts: ProcessFacts?, inside: Bool = false) -> SetupState? {
@@ -44,6 +45,21 @@ import Testing
         var unread = facts(runc, mount: hostMounts)
         unread.isCgroupKnown = false
         #expect(next(nil, unread) == nil)
+    }
+
+    /// Anybody may execute a runtime: what it was told is his word. Of nobody's, nothing is taken.
+    @Test func carriesWhoseItIs() throws {
+        let line = ["runc", "--root", "/r", "run", "web"]
+        let cases: [(UInt32, UInt32?, Bool)] = [(0, 0, true), (1000, 1000, true), (.max, nil, false)]
+        for (uid, known, hasArguments) in cases {
+            let state = try #require(next(nil, facts(runc, mount: hostMounts, arguments: line, uid: uid)))
+            #expect(state.uid == known)
+            #expect((state.arguments != nil) == hasArguments)
+            // Whoever is seen in it later.
+            let again = try #require(next(state, facts(runc, mount: hostMounts, arguments: line, uid: 0)))
+            #expect(again.uid == known)
+            #expect((again.arguments != nil) == hasArguments)
+        }
     }
 
     @Test func staysAtReexecInTheSameMounts() throws {
