@@ -45,19 +45,28 @@ extension OCIConfiguration {
 
     private static func allows(_ action: String?) -> Bool { action == "SCMP_ACT_ALLOW" || action == "SCMP_ACT_LOG" }
 
-    /// By the rules in their order: the last that speaks of all block devices counts.
-    var allowsAllBlockDevices: Bool {
-        var allows = false
-        for rule in linux?.resources?.devices ?? [] {
-            guard rule.major.map({ $0 < 0 }) ?? true, rule.minor.map({ $0 < 0 }) ?? true,
-                ["", "a", "b"].contains(rule.type ?? "")
-            else { continue }
-            let access = rule.access ?? "rwm"
-            // `m` alone lets make a node, which cannot be opened then.
-            guard access.contains("r") || access.contains("w") || rule.allow != true else { continue }
-            allows = rule.allow ?? false
+    /// Whether the rules let devices of a type (`b`, `c`) be read or written: each of them, those of a major, or one. By the
+    /// rules in their order, those that speak of what is asked about and of no less.
+    func allows(_ type: String, _ major: UInt32? = nil, _ minor: UInt32? = nil) -> Bool {
+        // `m` alone lets make a node, which cannot be opened then.
+        var allowed: Set<Character> = []
+        for rule in linux?.resources?.devices ?? [] where rule.covers(type, major, minor) {
+            let access = (rule.access ?? "rwm").filter { $0 == "r" || $0 == "w" }
+            if rule.allow == true { allowed.formUnion(access) } else { allowed.subtract(access) }
         }
-        return allows
+        return !allowed.isEmpty
+    }
+}
+
+extension OCIConfiguration.Resources.DeviceRule {
+    /// Nil or less than 0 means every number; `a` or nothing every type.
+    fileprivate func covers(_ type: String, _ major: UInt32?, _ minor: UInt32?) -> Bool {
+        guard ["", "a", type].contains(self.type ?? "") else { return false }
+        func covers(_ own: Int64?, _ asked: UInt32?) -> Bool {
+            guard let own, own >= 0 else { return true }
+            return asked.map { own == Int64($0) } ?? false
+        }
+        return covers(self.major, major) && covers(self.minor, minor)
     }
 }
 
@@ -82,8 +91,8 @@ extension ContainerReader {
         let devices = configuration.linux?.devices ?? []
         facts.blockDevices = devices.filter { $0.type == "b" }.compactMap(\.number)
         facts.hasMemoryDevice = devices.contains { $0.type == "c" && $0.major == 1 && $0.minor == 1 }
-        facts.allowsAllBlockDevices = configuration.allowsAllBlockDevices
-        if !facts.blockDevices.isEmpty { facts.hostDisks = disks(among: facts.blockDevices) }
+        facts.allowsAllBlockDevices = configuration.allows("b")
+        declareRules(configuration, into: &facts)
         let resources = configuration.linux?.resources
         // runc takes what is not above zero for "no limit".
         facts.memoryLimit = resources?.memory?.limit.flatMap { $0 > 0 ? $0 : nil }
@@ -92,8 +101,25 @@ extension ContainerReader {
         facts.sysctls = (configuration.linux?.sysctl ?? [:]).keys.sorted()
     }
 
+    /// What the device rules allow beyond the nodes that are given.
+    private func declareRules(_ configuration: OCIConfiguration, into facts: inout PrivilegeFacts) {
+        facts.rulesAllowMemory = configuration.allows("c", 1, 1)
+        let rules = facts.allowsAllBlockDevices == true ? [] : configuration.linux?.resources?.devices ?? []
+        // What runtimes allow every container is character devices, and making nodes of all kinds.
+        let ofBlocks = rules.filter { $0.allow == true && ["", "a", "b"].contains($0.type ?? "") }
+        let majors = Set(ofBlocks.compactMap { $0.major.flatMap(UInt32.init(exactly:)) })
+        facts.blockMajors = majors.filter { configuration.allows("b", $0) }.sorted()
+        guard !facts.blockDevices.isEmpty || !majors.isEmpty else { return }
+        let used = usedDisks()
+        facts.hostDisks = facts.blockDevices.filter(used.contains)
+        facts.ruledHostDisks = used.filter { disk in
+            majors.contains(disk.major) && !facts.blockDevices.contains(disk)
+                && configuration.allows("b", disk.major, disk.minor)
+        }.sorted { ($0.major, $0.minor) < ($1.major, $1.minor) }
+    }
+
     /// Those on which, or on a partition of which, a file system is mounted on the host.
-    private func disks(among devices: [DeviceNumber]) -> [DeviceNumber] {
+    private func usedDisks() -> Set<DeviceNumber> {
         var used: Set<DeviceNumber> = []
         var waiting = hostMounts.compactMap { mount in
             // btrfs has a number of its own for each mount; its source is the device.
@@ -109,7 +135,7 @@ extension ContainerReader {
                 waiting += number(in: "\(directory)/slaves/\(name)")
             }
         }
-        return devices.filter(used.contains)
+        return used
     }
 
     /// Of a directory of sysfs that stands for a device; none where it does not.

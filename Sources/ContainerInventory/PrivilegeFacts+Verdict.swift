@@ -54,7 +54,9 @@ extension PrivilegeFacts {
         if capabilities.contains(.sysModule), permits("init_module") || permits("finit_module") {
             ways.append("SYS_MODULE: loads kernel modules")
         }
-        if capabilities.contains(.sysRawIO), hasMemoryDevice { ways.append("SYS_RAWIO and /dev/mem") }
+        if capabilities.contains(.sysRawIO), hasMemoryDevice || (rulesAllowMemory && capabilities.contains(.mknod)) {
+            ways.append("SYS_RAWIO and /dev/mem")
+        }
         if capabilities.contains(.sysPtrace), sharesHost(.pid) == true, !isConfined, permits("ptrace") {
             ways.append("SYS_PTRACE in the host's pid namespace")
         }
@@ -66,7 +68,9 @@ extension PrivilegeFacts {
         if allowsAllBlockDevices == true, !blockDevices.isEmpty || capabilities.contains(.mknod) {
             ways.append("every block device")
         }
-        if let disk = hostDisks.first { ways.append("block device \(disk) of a mounted file system of the host") }
+        if let disk = hostDisks.first ?? (capabilities.contains(.mknod) ? ruledHostDisks.first : nil) {
+            ways.append("block device \(disk) of a mounted file system of the host")
+        }
         for mount in mounts.prefix(1024) {
             switch HostPath.kind(of: mount.source) {
             case .runtimeSocket?:

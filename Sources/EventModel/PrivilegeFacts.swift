@@ -107,6 +107,12 @@ package struct PrivilegeFacts: Sendable, Equatable {
     package var hasMemoryDevice = false
     /// Every block device may be read or written (`linux.resources.devices`).
     package var allowsAllBlockDevices: Bool?
+    /// The majors of which every block device may be (`--device-cgroup-rule 'b 8:* rwm'`), where not all are allowed.
+    package var blockMajors: [UInt32] = []
+    /// Disks as in `hostDisks` that the rules allow without a node given: who may make nodes has them.
+    package var ruledHostDisks: [DeviceNumber] = []
+    /// The rules allow /dev/mem without a node given.
+    package var rulesAllowMemory = false
     package var memoryLimit: Int64?
     package var cpuShares: UInt64?
     package var processLimit: Int64?

@@ -78,6 +78,7 @@ enum PostureJSON {
         var hostCapabilities: [String]
         var disagreements: [String]
         var blockDevices: [String]
+        var blockMajors: [UInt32]
         var allBlockDevices: Bool?
         var memoryLimit: Int64?
         var cpuShares: UInt64?
@@ -92,6 +93,7 @@ enum PostureJSON {
             hostCapabilities = facts.hostCapabilities.names
             disagreements = facts.disagreements
             blockDevices = facts.blockDevices.map(\.description)
+            blockMajors = facts.blockMajors
             allBlockDevices = facts.allowsAllBlockDevices
             memoryLimit = facts.memoryLimit
             cpuShares = facts.cpuShares
@@ -104,6 +106,7 @@ enum PostureJSON {
             case declaredBy = "declared_by"
             case hostCapabilities = "host_capabilities"
             case blockDevices = "block_devices"
+            case blockMajors = "block_majors"
             case allBlockDevices = "all_block_devices"
             case memoryLimit = "memory_limit"
             case cpuShares = "cpu_shares"

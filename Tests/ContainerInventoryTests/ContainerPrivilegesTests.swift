@@ -190,11 +190,42 @@ import Testing
         (#"[{"allow": true, "type": "c", "access": "rwm"}]"#, false),
         (#"[{"allow": true, "type": "b", "major": 8, "access": "rwm"}]"#, false),
         (#"[{"allow": true, "access": "rwm"}, {"allow": false, "access": "rwm"}]"#, false),
+        (#"[{"allow": true, "access": "rwm"}, {"allow": false, "access": "m"}]"#, true),
         ("[]", false),
     ])
     func deviceRules(rules: String, allowsAll: Bool) throws {
         let privileges = try container(#"{"linux": {"resources": {"devices": \#(rules)}}}"#)
         #expect(privileges.facts.allowsAllBlockDevices == allowsAll)
+    }
+
+    /// `--device-cgroup-rule`: a rule without a node. The host has 8:1 mounted; the container may make nodes.
+    @Test(arguments: [
+        (#"{"allow": true, "type": "b", "major": 8, "minor": -1, "access": "rwm"}"#, [8] as [UInt32], true, false),
+        (#"{"allow": true, "type": "b", "major": 8, "access": "r"}"#, [8], true, false),
+        (#"{"allow": true, "type": "b", "major": 8, "minor": 1, "access": "rwm"}"#, [], true, false),
+        (#"{"allow": true, "type": "c", "major": 1, "access": "rwm"}"#, [], false, true),
+        // Other disks, other devices of that number, making a node without opening it, and what is taken back.
+        (#"{"allow": true, "type": "b", "major": 9, "access": "rwm"}"#, [9], false, false),
+        (#"{"allow": true, "type": "b", "major": 8, "minor": 16, "access": "rwm"}"#, [], false, false),
+        (#"{"allow": true, "type": "c", "major": 8, "access": "rwm"}"#, [], false, false),
+        (#"{"allow": true, "type": "b", "major": 8, "access": "m"}"#, [], false, false),
+        (#"{"allow": true, "type": "b", "major": 99999999999, "access": "rwm"}"#, [], false, false),
+        (
+            #"{"allow": true, "type": "b", "major": 8, "access": "rwm"}, {"allow": false, "type": "b", "access": "rwm"}"#,
+            [], false, false
+        ),
+    ])
+    func deviceRulesWithoutANode(rules: String, majors: [UInt32], isDisk: Bool, isMemory: Bool) throws {
+        let ordinary = #"{"allow": false, "access": "rwm"}, {"allow": true, "type": "b", "access": "m"}"#
+        let privileges = try container(
+            #"{"linux": {"resources": {"devices": [\#(ordinary), \#(rules)]}}}"#,
+            hostMounts: "20 1 8:1 / / rw - ext4 /dev/sda1 rw\n")
+        #expect(privileges.facts.blockMajors == majors)
+        #expect(privileges.facts.ruledHostDisks == (isDisk ? [DeviceNumber(major: 8, minor: 1)] : []))
+        #expect(privileges.facts.rulesAllowMemory == isMemory)
+        #expect(privileges.facts.allowsAllBlockDevices == false)
+        let way = "block device 8:1 of a mounted file system of the host"
+        #expect(privileges.reasons.contains(way) == isDisk)
     }
 
     /// A user namespace of its own: its root is another on the host.

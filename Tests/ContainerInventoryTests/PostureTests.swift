@@ -76,6 +76,7 @@ import Testing
             $0.kernel.mounts = [HostMount(source: "/srv", destination: "/s", isReadOnly: true, isShared: true)]
         },
         Break("host-devices", .fail) { $0.blockDevices = [DeviceNumber(major: 8, minor: 1)] },
+        Break("host-devices", .fail) { $0.blockMajors = [8] },
         Break("privileged-ports", .warn) { $0.docker = docker { $0.ports = [port("127.0.0.1", 80)] } },
         Break("host-interface", .warn) { $0.docker = docker { $0.ports = [port("", 8080)] } },
         Break("restart-policy", .warn) { $0.docker = docker { $0.restartPolicy = "always" } },

@@ -127,6 +127,16 @@ func ordinaryFacts() -> PrivilegeFacts {
         } close: {
             $0.hostDisks = []
         },
+        Way("the host's disk by a device rule") {
+            $0.ruledHostDisks = [DeviceNumber(major: 8, minor: 1)]
+        } close: {
+            $0.kernel.capabilities?.remove(.mknod)
+        },
+        Way("/dev/mem by a device rule") {
+            add(&$0, .sysRawIO); $0.rulesAllowMemory = true
+        } close: {
+            $0.kernel.capabilities?.remove(.mknod)
+        },
         Way("docker's socket, read-only, for another user") {
             $0.kernel.userID = 1000
             $0.kernel.mounts = [HostMount(source: "/var/run/docker.sock", destination: "/s", isReadOnly: true)]

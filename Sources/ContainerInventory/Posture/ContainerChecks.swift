@@ -175,7 +175,8 @@ struct ContainerCheck {
             remedy: "Do not give disks; of other devices only those needed (--device, read-only where possible)."
         ) { subject in
             if subject.facts.allowsAllBlockDevices == true { return .failed("every block device is allowed") }
-            return none(subject.facts.blockDevices.map { "block device \($0)" })
+            let majors = subject.facts.blockMajors.map { "every block device of major \($0)" }
+            return none(majors + subject.facts.blockDevices.map { "block device \($0)" })
         },
         ContainerCheck(
             "read-only-root", "Its root file system is read-only", cis: "5.12", .low, "T1554",
