@@ -9,8 +9,10 @@ package enum HostPath {
         case configuration
         /// State of an engine or of the kubelet: other containers' files and secrets.
         case engine
-        /// A socket that makes containers, or a directory that has one in it.
+        /// A socket that makes containers or machines, or a directory that has one in it.
         case runtimeSocket
+        /// A socket by which root, whose peer's uid counts, has the host's services do anything; or its directory.
+        case serviceSocket
         /// Keys and passwords of the host.
         case credentials
         /// /proc and /sys of the host: root writes core_pattern and uevent_helper there without a capability.
@@ -24,8 +26,17 @@ package enum HostPath {
         "/run/docker.sock", "/run/containerd/containerd.sock", "/run/crio/crio.sock", "/run/podman/podman.sock",
         "/run/user/0/podman/podman.sock",
         "/run/cri-dockerd.sock", "/run/dockershim.sock", "/run/k3s/containerd/containerd.sock",
-        "/run/buildkit/buildkitd.sock", "/run/docker/containerd/containerd.sock",
+        "/run/buildkit/buildkitd.sock", "/run/docker/containerd/containerd.sock", "/run/k0s/containerd.sock",
+        "/var/snap/microk8s/common/run/containerd.sock",
     ]
+    /// Makers of system containers and virtual machines with the host's files in them. Who may connect is the service's
+    /// affair (a group, polkit), so that their modes say nothing.
+    private static let machineSockets = [
+        "/run/libvirt/libvirt-sock", "/run/libvirt/virtqemud-sock", "/run/libvirt/virtlxcd-sock",
+        "/var/lib/lxd/unix.socket", "/var/snap/lxd/common/lxd/unix.socket", "/var/lib/incus/unix.socket",
+    ]
+    /// systemd, which starts any unit, is on the system bus, and has a socket of its own; snapd installs programs of root.
+    private static let serviceSockets = ["/run/dbus/system_bus_socket", "/run/systemd/private", "/run/snapd.socket"]
     private static let systems = [
         "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/boot", "/var/spool/cron", "/opt/cni", "/usr/bin", "/usr/sbin",
         "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libexec", "/usr/local/bin", "/usr/local/sbin", "/usr/local/lib",
@@ -71,7 +82,8 @@ package enum HostPath {
         let path = normal(path)
         if path == "/" { return .root }
         if isGiven(path) { return nil }
-        if sockets.contains(where: { $0 == path || $0.hasPrefix(path + "/") }) { return .runtimeSocket }
+        if has(path, sockets + machineSockets) { return .runtimeSocket }
+        if has(path, serviceSockets) { return .serviceSocket }
         // A cgroup tree: what leads out of one takes SYS_ADMIN (release_agent, since Linux 5.17).
         if isIn(path, ["/sys/fs/cgroup"]) { return nil }
         if isIn(path, ["/proc", "/sys"]) { return .kernel }
@@ -113,6 +125,11 @@ package enum HostPath {
         ]
         return isIn(path, directories)
             || ["/etc/resolv.conf", "/etc/hosts", "/etc/hostname", "/etc/machine-id", "/etc/os-release"].contains(path)
+    }
+
+    /// Whether it is one of these files, or a directory around it that is not the host's as a whole.
+    private static func has(_ path: String, _ files: [String]) -> Bool {
+        files.contains { $0 == path || ($0.hasPrefix(path + "/") && !parents.contains(path)) }
     }
 
     private static func isIn(_ path: String, _ directories: [String]) -> Bool {

@@ -76,6 +76,9 @@ extension PrivilegeFacts {
             case .runtimeSocket?:
                 // connect(2) asks the socket's rights, not the mount's; a group may be what opens it.
                 ways.append("runtime socket \(mount.source)")
+            case .serviceSocket?:
+                // The service asks for the peer's uid: without the host's root it is polkit's affair.
+                if (userID ?? 0) == 0 { ways.append("\(mount.source), by which root acts on the host") }
             case .root?, .system?, .engine?, .credentials?, .kernel?:
                 // Files of the host are root's: another user of the container does not write them.
                 if !mount.isReadOnly, (userID ?? 0) == 0 { ways.append("\(mount.source) of the host, writable") }

@@ -143,6 +143,19 @@ func ordinaryFacts() -> PrivilegeFacts {
         } close: {
             $0.kernel.mounts = []
         },
+        Way("libvirt's socket, for another user") {
+            $0.kernel.userID = 1000
+            $0.kernel.mounts = [HostMount(source: "/run/libvirt", destination: "/s", isReadOnly: true)]
+        } close: {
+            $0.kernel.mounts = [HostMount(source: "/run/libvirt/qemu", destination: "/s", isReadOnly: false)]
+        },
+        Way("the system bus, for root alone") {
+            $0.kernel.mounts = [
+                HostMount(source: "/var/run/dbus/system_bus_socket", destination: "/s", isReadOnly: true)
+            ]
+        } close: {
+            $0.kernel.userID = 1000
+        },
         Way("/etc, writable, for root alone") {
             $0.kernel.mounts = [HostMount(source: "/etc", destination: "/host/etc", isReadOnly: false)]
         } close: {
@@ -298,6 +311,13 @@ func ordinaryFacts() -> PrivilegeFacts {
         ("/home/a/.ssh", .credentials), ("/proc", .kernel), ("/sys/fs", .kernel), ("/var/log", .logs),
         ("/root/.kube/config", .credentials), ("/root/project", nil), ("/var/lib/rancher/k3s/storage/pvc-1", nil),
         ("/var/lib/docker/volumes/x/_data", nil), ("/var/lib/kubelet/pods/1/etc-hosts", nil), ("/etc/localtime", nil),
+        ("/run/podman/podman.sock", .runtimeSocket), ("/run/crio", .runtimeSocket),
+        ("/run/libvirt/libvirt-sock", .runtimeSocket), ("/var/lib/lxd", .runtimeSocket),
+        ("/var/snap/lxd/common/lxd/unix.socket", .runtimeSocket), ("/var/lib/incus/unix.socket", .runtimeSocket),
+        ("/run/dbus", .serviceSocket), ("/run/dbus/system_bus_socket", .serviceSocket),
+        ("/run/systemd", .serviceSocket), ("/run/snapd.socket", .serviceSocket),
+        ("/run/libvirt/libvirt-sock-ro", nil), ("/var/lib/lxd/devices", nil), ("/run/user/1000/bus", nil),
+        ("/run/systemd/journal/socket", .engine), ("/var", .system),
         ("/srv", nil), ("/etcetera", nil), ("/runner", nil), ("/home/a", nil),
         ("/var/lib/docker/containers/1/hosts", nil),
     ])

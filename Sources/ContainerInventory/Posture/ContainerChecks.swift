@@ -143,9 +143,9 @@ struct ContainerCheck {
 
     private static let mounts = [
         ContainerCheck(
-            "runtime-socket", "No container runtime's socket is mounted", cis: "5.31", .critical, "T1610",
+            "runtime-socket", "No socket that gives the host's root is mounted", cis: "5.31", .critical, "T1610",
             remedy: "Do not mount it, read-only does not help; use an API proxy that allows the few calls needed."
-        ) { subject in none(kinds(subject, [.runtimeSocket]).map(describe)) },
+        ) { subject in none(kinds(subject, [.runtimeSocket, .serviceSocket]).map(describe)) },
         ContainerCheck(
             "sensitive-mounts", "No sensitive directory of the host is mounted writable", cis: "5.5", .high, "T1611",
             remedy: "Mount a volume instead, or read-only (:ro), and only the directory that is needed."
