@@ -75,6 +75,21 @@ package struct ContainerCgroup: Sendable, Hashable {
         return (unified ?? memberships.first { $0.path.utf8.count > 1 })?.path ?? "/"
     }
 
+    /// The UID of the pod that the kubelet made a cgroup for: `kubepods-burstable-podUID.slice`, with `_` for `-`, or `podUID`;
+    /// nil for a path of no pod.
+    static func podUID(_ path: String) -> String? {
+        guard path.contains("kubepods") else { return nil }
+        for component in path.split(separator: "/").reversed() {
+            let isSlice = component.hasSuffix(".slice")
+            let name = isSlice ? component.dropLast(".slice".utf8.count) : component
+            // Of a slice's parts the last is the pod's, since the UID's own hyphens are underscores there.
+            let part = isSlice ? name.split(separator: "-").last ?? "" : name
+            guard part.hasPrefix("pod"), part.utf8.count > 3 else { continue }
+            return String(part.dropFirst(3).map { isSlice && $0 == "_" ? "-" : $0 })
+        }
+        return nil
+    }
+
     private enum Role {
         case container(ContainerID, ContainerRuntime)
         /// A container's helper on the host: conmon, a supervisor, LXC's monitor.

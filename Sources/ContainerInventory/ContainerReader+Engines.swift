@@ -43,6 +43,7 @@ extension ContainerReader {
         container.pod = labels["io.kubernetes.pod.name"]
         container.podNamespace = labels["io.kubernetes.pod.namespace"]
         container.isSandbox = labels["io.kubernetes.docker.type"] == "podsandbox"
+        if let sandbox = labels["io.kubernetes.sandbox.id"] { facts.own.ids.insert(sandbox) }
         if container.initProcess == nil, let key = living(configuration.state?.pid, startTime: nil),
             user.map({ isOwn(key.pid, of: $0) }) ?? true
         {

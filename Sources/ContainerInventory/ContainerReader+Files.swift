@@ -20,7 +20,7 @@ extension ContainerReader {
             files.configurations = [root + found.path]
             let copy = "\(root)/run/crun/\(id)/config.json"
             if copy != root + found.path, isFile(copy) { files.configurations.append(copy) }
-            files.rootfs = rootfs(found.configuration, at: found.path)
+            files.rootfs = Self.rootDirectory(found.configuration, at: found.path).map { root + $0 }
             files.logs += engineLogs(found.configuration, bundle: found.path)
         }
         let docker = "\(root)/var/lib/docker/containers/\(id)"
@@ -44,12 +44,12 @@ extension ContainerReader {
     }
 
     /// `root.path` may be relative to the bundle (OCI runtime specification 1.1, "Root").
-    private func rootfs(_ configuration: OCIConfiguration, at file: String) -> String? {
+    static func rootDirectory(_ configuration: OCIConfiguration, at file: String) -> String? {
         guard let path = configuration.root?.path, !path.isEmpty, !path.split(separator: "/").contains("..")
         else { return nil }
-        if path.hasPrefix("/") { return root + path }
+        if path.hasPrefix("/") { return path }
         guard let slash = file.lastIndex(of: "/") else { return nil }
-        return "\(root)\(file[..<slash])/\(path)"
+        return "\(file[..<slash])/\(path)"
     }
 
     /// Files of a directory by the number in their name's end: `x.log`, `x.log.1`, `x.log.2.gz`.

@@ -200,7 +200,7 @@ extension ContainerReader {
     }
 
     /// What hangs on the mounts that a process sees.
-    func look(at mounts: [MountInfo], into view: inout PrivilegeView, declared: [HostMount]) {
+    func look(at mounts: [MountInfo], into view: inout PrivilegeView, declared: [HostMount], own: OwnDirectories) {
         // The last mount on a point is the one that is seen. A process that has changed its root sees others.
         view.hasReadOnlySysfs = mounts.last { $0.mountPoint == "/sys" }?.isReadOnly
         if mounts.contains(where: { $0.mountPoint == "/proc" }) {
@@ -215,7 +215,7 @@ extension ContainerReader {
             guard told != nil || !Self.isOwn(mount) else { continue }
             // A declared source can be a link: what the kernel shows counts where it is the worse.
             let shown = Self.hostPath(of: mount, hostMounts)
-            let isWorse = shown.map { HostPath.kind(of: $0) != nil } ?? false
+            let isWorse = shown.map { HostPath.kind(of: $0, own: own) != nil } ?? false
             guard let source = isWorse ? shown : told?.source ?? shown else { continue }
             // The container's own root directory, wherever it lies on the host.
             if mount.mountPoint == "/", source != "/" { continue }

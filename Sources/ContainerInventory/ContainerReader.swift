@@ -80,6 +80,8 @@ package struct ContainerReader: Sendable {
 
         let user = rootlessUser(discovery.rootlessUser)
         facts.isRootless = user != nil
+        facts.own.ids = [discovery.id.rawValue, discovery.runtimeID.rawValue]
+        facts.own.podUID = ContainerCgroup.podUID(discovery.cgroupPath)
         let state = findState(discovery, user)
         let found = findConfiguration(discovery, state: state, user)
         // Which state file there is says which runtime made it; a command line that was read late does not.
@@ -90,6 +92,8 @@ package struct ContainerReader: Sendable {
         container.outer = discovery.outer
         if let configuration = found?.configuration {
             describe(configuration, path: found?.path ?? "", into: &container, &facts)
+            // A user's own word about where it lies makes nothing of the host's his container's.
+            if user == nil { facts.own.root = Self.rootDirectory(configuration, at: found?.path ?? "") }
         }
         describeDocker(user, into: &container, &facts)
         if container.runtime == .podman {
@@ -223,6 +227,9 @@ package struct ContainerReader: Sendable {
         _ configuration: OCIConfiguration, path: String, into container: inout Container, _ facts: inout PrivilegeFacts
     ) {
         let annotations = configuration.annotations ?? [:]
+        for key in ["io.kubernetes.cri.sandbox-id", "io.kubernetes.cri-o.SandboxID"] {
+            if let sandbox = annotations[key] { facts.own.ids.insert(sandbox) }
+        }
         switch annotations["io.container.manager"] {
         case "libpod"?: container.runtime = .podman
         case "cri-o"?: container.runtime = .crio
@@ -262,7 +269,7 @@ package struct ContainerReader: Sendable {
         container.mountNamespace = mountNamespace
         guard var view = view(ofProcess: pid) else { return }
         if let mounts = try? proc.mounts(pid), !mounts.isEmpty {
-            look(at: mounts, into: &view, declared: facts.declaration.mounts ?? [])
+            look(at: mounts, into: &view, declared: facts.declaration.mounts ?? [], own: facts.own)
         }
         facts.kernel = view
     }

@@ -1,3 +1,5 @@
+package import EventModel
+
 /// What a path of the host means to a container that has it. Paths are the host's, absolute, without a slash at the end.
 package enum HostPath {
     package enum Kind: Sendable, Equatable {
@@ -54,18 +56,8 @@ package enum HostPath {
     private static let engines = [
         "/var/lib/docker", "/var/lib/containerd", "/var/lib/containers", "/var/lib/kubelet", "/var/lib/crio",
         "/var/lib/rancher", "/var/lib/etcd", "/run/containerd", "/run/containers", "/run/docker", "/run/crio",
-        "/run/runc", "/run/crun", "/run/systemd",
+        "/run/runc", "/run/crun", "/run/systemd", "/run/k3s", "/var/lib/nerdctl",
     ]
-    /// What engines themselves put into each container, and volumes, which are the container's own.
-    private static let given = [
-        "/var/lib/docker/containers/", "/var/lib/docker/volumes/", "/var/lib/docker/overlay2/",
-        "/var/lib/containers/storage/overlay", "/var/lib/containers/storage/volumes/", "/run/containers/storage/",
-        "/var/lib/kubelet/pods/", "/run/containerd/io.containerd.", "/var/lib/containerd/io.containerd.",
-        "/run/docker/containerd/daemon/io.containerd.", "/run/netns/", "/run/cni/",
-        "/var/lib/rancher/k3s/agent/containerd/io.containerd.", "/run/k3s/containerd/io.containerd.",
-        "/var/lib/nerdctl/", "/var/lib/rancher/k3s/storage/",
-    ]
-
     /// `/var/run` is `/run`; `.`, `..` and doubled slashes are resolved, a slash at the end is left out.
     static func normal(_ path: String) -> String {
         var parts: [Substring] = []
@@ -77,11 +69,11 @@ package enum HostPath {
         return path
     }
 
-    /// Nil for what is of no consequence, and for what engines give to each container.
-    package static func kind(of path: String) -> Kind? {
+    /// Nil for what is of no consequence, and for what engines give to the container whose directories `own` has.
+    package static func kind(of path: String, own: OwnDirectories = OwnDirectories()) -> Kind? {
         let path = normal(path)
         if path == "/" { return .root }
-        if isGiven(path) { return nil }
+        if isGiven(path, own: own) { return nil }
         if has(path, sockets + machineSockets) { return .runtimeSocket }
         if has(path, serviceSockets) { return .serviceSocket }
         // A cgroup tree: what leads out of one takes SYS_ADMIN (release_agent, since Linux 5.17).
@@ -105,17 +97,6 @@ package enum HostPath {
         let parts = path.split(separator: "/")
         if parts.first == "root", parts.count > 1 { return keys.contains(parts[1]) }
         return parts.first == "home" && parts.count > 2 && keys.contains(parts[2])
-    }
-
-    /// Files of an engine that each container gets (`/etc/hosts`), its own volumes, its pod's directories.
-    package static func isGiven(_ path: String) -> Bool {
-        let path = normal(path)
-        // A rootless engine's, in its user's home.
-        let isUsers =
-            ["/.local/share/containers/storage/", "/.local/share/docker/"].contains(where: path.contains)
-            || (path.hasPrefix("/run/user/") && path.contains("/containers/overlay-containers/"))
-            || (path.hasPrefix("/run/user/") && path.contains("/containers/vfs-containers/"))
-        return isUsers || given.contains { path.hasPrefix($0) }
     }
 
     /// Clocks, certificates, name resolution: mounted everywhere, and of no use for leaving.

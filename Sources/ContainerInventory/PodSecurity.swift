@@ -18,7 +18,9 @@ extension PrivilegeFacts {
         }
         let added = (capabilities ?? []).subtracting(.engineDefaults)
         if !added.isEmpty { found.append("capabilities \(added.names.joined(separator: ", "))") }
-        for mount in mounts where !HostPath.isGiven(mount.source) { found.append("host path \(mount.source)") }
+        for mount in mounts where !HostPath.isGiven(mount.source, own: own) {
+            found.append("host path \(mount.source)")
+        }
         if hasMaskedPaths == false { found.append("unmasked /proc") }
         let unsafe = sysctls.filter { !Self.safeSysctls.contains($0) }
         if !unsafe.isEmpty { found.append("sysctls \(unsafe.sorted().joined(separator: ", "))") }

@@ -72,7 +72,7 @@ extension PrivilegeFacts {
             ways.append("block device \(disk) of a mounted file system of the host")
         }
         for mount in mounts.prefix(1024) {
-            switch HostPath.kind(of: mount.source) {
+            switch HostPath.kind(of: mount.source, own: own) {
             case .runtimeSocket?:
                 // connect(2) asks the socket's rights, not the mount's; a group may be what opens it.
                 ways.append("runtime socket \(mount.source)")

@@ -43,6 +43,22 @@ package struct HostMount: Sendable, Equatable {
     }
 }
 
+/// What of the engines' directories on the host is one container's own.
+package struct OwnDirectories: Sendable, Equatable {
+    /// Its id, and its sandbox' or pod's: engines name directories by them.
+    package var ids: Set<String>
+    /// Its root file system, absolute; nil where that is not known.
+    package var root: String?
+    /// The Kubernetes pod's; nil where that is not known.
+    package var podUID: String?
+
+    package init(ids: Set<String> = [], root: String? = nil, podUID: String? = nil) {
+        self.ids = ids
+        self.root = root
+        self.podUID = podUID
+    }
+}
+
 /// Which system calls a seccomp filter lets through, as far as escapes need them.
 package struct SeccompProfile: Sendable, Equatable {
     /// The calls that are allowed whatever their arguments; of `callsOfInterest` only.
@@ -90,6 +106,7 @@ package struct PrivilegeFacts: Sendable, Equatable {
     package var declaration = PrivilegeView()
     /// /proc of the first process, once it runs its own program; empty before.
     package var kernel = PrivilegeView()
+    package var own = OwnDirectories()
     /// A user's engine made it.
     package var isRootless = false
     /// CapBnd of the host's pid 1.

@@ -24,7 +24,7 @@ import Testing
         #expect(privileges.podSecurity == level, "\(privileges.facts.baselineViolations)")
         let facts = privileges.facts
         #expect(facts.disagreements.isEmpty, "\(facts.disagreements)")
-        #expect(facts.mounts.allSatisfy { HostPath.isGiven($0.source) }, "\(facts.mounts)")
+        #expect(facts.mounts.allSatisfy { HostPath.isGiven($0.source, own: facts.own) }, "\(facts.mounts)")
         #expect(facts.allowsAllBlockDevices == (verdict == .privileged))
         #expect(facts.userID == 0)
         #expect((facts.docker != nil) == fixture.contains("docker"))
@@ -39,7 +39,8 @@ import Testing
     /// A bundle, its process and the host's first one.
     private func container(
         _ configuration: String, status: String = "", mounts: String? = nil, hostMounts: String = "",
-        uidMap: String = "0 0 4294967295", userNamespace: UInt64 = 4_026_531_837, label: String? = nil
+        uidMap: String = "0 0 4294967295", userNamespace: UInt64 = 4_026_531_837, label: String? = nil,
+        cgroup: String = "/web"
     ) throws -> ContainerPrivileges {
         let tree = try TemporaryTree()
         try tree.write("run/crun/web/status", #"{"pid": 30, "bundle": "/b"}"#)
@@ -58,7 +59,7 @@ import Testing
         host.hasLabels = label != nil
         let reader = ContainerReader(root: tree.path, proc: ProcFilesystem(root: tree.path), host: host)
         let found = reader.describe(
-            ContainerDiscovery(id: try containerID("web"), runtime: .crun, cgroupPath: "/web", pid: 30))
+            ContainerDiscovery(id: try containerID("web"), runtime: .crun, cgroupPath: cgroup, pid: 30))
         return try #require(found.privileges)
     }
 
@@ -98,7 +99,7 @@ import Testing
     /// A host whose own root is an overlay: the container's is another one, a directory of the host's is the host's.
     @Test func overlayOnTheHost() throws {
         let privileges = try container(
-            "{}",
+            #"{"root": {"path": "/var/lib/docker/overlay2/x/merged"}}"#,
             mounts: """
                 30 29 0:50 / / rw - overlay overlay rw
                 31 30 0:40 /etc /e rw - overlay overlay rw
@@ -113,6 +114,73 @@ import Testing
         #expect(
             privileges.facts.mounts.map(\.source) == ["/etc", "/var/lib/docker/overlay2/x/merged/etc/own"])
         #expect(privileges.reasons == ["/etc of the host, writable"])
+    }
+
+    /// What engines put into a container is given to that one: another's directory is a way out.
+    @Test(arguments: [
+        ("/var/lib/docker/containers/web", "/var/lib/docker/containers/web" as String?),
+        ("/var/lib/docker/containers/web/hostconfig.json", "/var/lib/docker/containers/web/hostconfig.json"),
+        ("/var/lib/docker/containers/web/mounts/secrets", nil),
+        ("/var/lib/docker/containers/other/mounts/secrets", "/var/lib/docker/containers/other/mounts/secrets"),
+        // A network or an IPC namespace that is shared (--network container:other).
+        ("/var/lib/docker/containers/other/hosts", nil), ("/var/lib/docker/containers/other/mounts/shm", nil),
+        ("/var/lib/docker/containers/other/x/hosts", "/var/lib/docker/containers/other/x/hosts"),
+        ("/var/lib/docker/overlay2/mine/merged/etc", nil),
+        ("/var/lib/docker/overlay2/mine/merged2", "/var/lib/docker/overlay2/mine/merged2"),
+        ("/var/lib/docker/overlay2/other/merged", "/var/lib/docker/overlay2/other/merged"),
+        ("/run/containers/storage/overlay-containers/web/userdata/.containerenv", nil),
+        ("/run/containers/storage/overlay-containers/sandbox/userdata/run/secrets", nil),
+        (
+            "/var/lib/containers/storage/overlay-containers/other/userdata",
+            "/var/lib/containers/storage/overlay-containers/other/userdata"
+        ),
+        (
+            "/var/lib/containers/storage/overlay-containers/web/userdata/config.json",
+            "/var/lib/containers/storage/overlay-containers/web/userdata/config.json"
+        ),
+        (
+            "/var/lib/containers/storage/overlay/other/merged/etc",
+            "/var/lib/containers/storage/overlay/other/merged/etc"
+        ),
+        ("/var/lib/containerd/io.containerd.grpc.v1.cri/sandboxes/other/resolv.conf", nil),
+        ("/run/containerd/io.containerd.grpc.v1.cri/sandboxes/sandbox/shm", nil),
+        ("/var/lib/containerd/io.containerd.grpc.v1.cri/containers/web/volumes/v", nil),
+        (
+            "/var/lib/containerd/io.containerd.grpc.v1.cri/containers/other/volumes/v",
+            "/var/lib/containerd/io.containerd.grpc.v1.cri/containers/other/volumes/v"
+        ),
+        (
+            "/run/containerd/io.containerd.runtime.v2.task/k8s.io/other/rootfs",
+            "/run/containerd/io.containerd.runtime.v2.task/k8s.io/other/rootfs"
+        ),
+        ("/run/containerd/io.containerd.runtime.v2.task", "/run/containerd/io.containerd.runtime.v2.task"),
+        (
+            "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/7/fs",
+            "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/7/fs"
+        ),
+        ("/var/lib/nerdctl/1935db59/etchosts/default/web/hosts", nil),
+        ("/var/lib/nerdctl/1935db59/volumes/default/v/_data", nil),
+        (
+            "/var/lib/nerdctl/1935db59/containers/default/other/lifecycle.json",
+            "/var/lib/nerdctl/1935db59/containers/default/other/lifecycle.json"
+        ),
+        ("/var/lib/docker/volumes/v/_data", nil),
+        ("/var/lib/kubelet/pods/1234-56/volumes/kubernetes.io~secret/s", nil),
+        (
+            "/var/lib/kubelet/pods/1234-57/volumes/kubernetes.io~secret/s",
+            "/var/lib/kubelet/pods/1234-57/volumes/kubernetes.io~secret/s"
+        ),
+    ])
+    func directoriesOfEngines(source: String, told: String?) throws {
+        let privileges = try container(
+            #"""
+            {"root": {"path": "/var/lib/docker/overlay2/mine/merged"},
+             "annotations": {"io.kubernetes.cri-o.SandboxID": "sandbox"},
+             "mounts": [{"destination": "/m", "source": "\#(source)", "type": "bind", "options": ["rbind"]}]}
+            """#, cgroup: "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod1234_56.slice/web")
+        let way = told.map { "\($0) of the host, writable" }
+        #expect(privileges.reasons.filter { $0.hasSuffix("writable") } == [way].compactMap(\.self))
+        #expect(privileges.facts.baselineViolations.contains("host path \(source)") == (told != nil))
     }
 
     /// The host's root as the container's own is no mount like others.

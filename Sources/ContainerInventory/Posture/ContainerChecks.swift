@@ -186,7 +186,7 @@ struct ContainerCheck {
 
     private static func kinds(_ subject: ContainerSubject, _ kinds: [HostPath.Kind]) -> [HostMount] {
         subject.facts.mounts.filter { mount in
-            HostPath.kind(of: mount.source).map(kinds.contains) ?? false
+            HostPath.kind(of: mount.source, own: subject.facts.own).map(kinds.contains) ?? false
         }
     }
 
