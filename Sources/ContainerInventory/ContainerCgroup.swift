@@ -120,6 +120,8 @@ package struct ContainerCgroup: Sendable, Hashable {
         let isScope = component.hasSuffix(".scope")
         let name = isScope ? component.dropLast(6) : component
         for (prefix, runtime) in prefixes where name.hasPrefix(prefix) {
+            // Beside its scopes CRI-O makes an empty cgroup of a pod whose sandbox needs no process (drop_infra_ctr).
+            if runtime == .crio, !isScope, parents.last?.hasSuffix(".slice") ?? false { return .other }
             return hexID(name.dropFirst(prefix.utf8.count)).map { .container($0, runtime) } ?? .other
         }
         if isScope {

@@ -18,13 +18,48 @@ extension ContainerReader {
         container.name = annotations["io.kubernetes.cri.container-name"]
     }
 
-    func describeCRIO(_ annotations: [String: String], into container: inout Container) {
-        container.pod = annotations["io.kubernetes.pod.name"] ?? annotations["io.kubernetes.cri-o.KubeName"]
-        container.podNamespace =
-            annotations["io.kubernetes.pod.namespace"] ?? annotations["io.kubernetes.cri-o.Namespace"]
+    /// nerdctl repeats its labels as annotations.
+    func describeNerdctl(
+        _ annotations: [String: String], into container: inout Container, _ facts: inout PrivilegeFacts
+    ) {
+        guard let name = annotations["nerdctl/name"] else { return }
+        if !name.isEmpty { container.name = name }
+        // Of what is not privileged it says nothing.
+        guard annotations["nerdctl/privileged"] == "true" else { return }
+        facts.declared = true
+        facts.declaredBy = "nerdctl annotation privileged=true"
+    }
+
+    /// By the annotations (CRI-O's internal/factory/container and server/sandbox_run_linux.go) and by its entry in
+    /// containers/storage (internal/storage/runtime.go).
+    func describeCRIO(
+        _ annotations: [String: String], storage path: String?, into container: inout Container,
+        _ facts: inout PrivilegeFacts
+    ) {
+        let (list, own) = stored(container.id, at: path, nil)
+        let metadata = own?.decodedMetadata
         container.isSandbox = annotations["io.kubernetes.cri-o.ContainerType"] == "sandbox"
-        container.name = annotations["io.kubernetes.container.name"] ?? annotations["io.kubernetes.cri-o.Name"]
-        container.image = annotations["io.kubernetes.cri-o.ImageName"] ?? annotations["io.kubernetes.cri-o.Image"]
+        // `k8s_NAME_NAMESPACE_UID_ATTEMPT`: for a pod that no kubelet made and labelled (crictl).
+        let sandbox = annotations["io.kubernetes.cri-o.SandboxName"]?.split(separator: "_") ?? []
+        let pod = sandbox.count == 5 && sandbox[0] == "k8s" ? sandbox[1...2].map(String.init) : []
+        container.pod =
+            annotations["io.kubernetes.pod.name"] ?? annotations["io.kubernetes.cri-o.KubeName"] ?? pod.first
+        container.podNamespace =
+            annotations["io.kubernetes.pod.namespace"] ?? annotations["io.kubernetes.cri-o.Namespace"] ?? pod.last
+        if !container.isSandbox {
+            let request = annotations["io.kubernetes.cri-o.Metadata"].flatMap {
+                RuntimeFile.decode(Array($0.utf8), as: StoredMetadata.self)
+            }
+            container.name =
+                annotations["io.kubernetes.container.name"] ?? request?.name ?? metadata?.requestedName
+        }
+        // The kubelet asks by the image's id; an image without a name leaves the first one empty.
+        let images = ["ImageName", "Image"].map { annotations["io.kubernetes.cri-o.\($0)"] }
+        container.image = images.compactMap(\.self).first { !$0.isEmpty } ?? metadata?.imageName
+        container.imageDigest = imageDigest(own?.image, containers: list)
+        guard metadata?.privileged == true else { return }
+        facts.declared = true
+        facts.declaredBy = "CRI-O's storage metadata privileged=true"
     }
 
     func describeDocker(_ user: RootlessUser?, into container: inout Container, _ facts: inout PrivilegeFacts) {
@@ -71,25 +106,12 @@ extension ContainerReader {
         _ configuration: OCIConfiguration?, storage path: String?, _ user: RootlessUser?,
         into container: inout Container
     ) {
-        // …/overlay-containers/ID/userdata/config.json
-        var lists = ContainerStorage.lists(user?.storage ?? "/var/lib/containers/storage")
-        if let path, let end = path.firstRange(of: "-containers/\(container.id.rawValue)/") {
-            lists = [String(path[..<end.lowerBound]) + "-containers"]
-        }
-        var list = lists[0]
-        var stored: [StoredContainer] = []
-        for candidate in lists {
-            let file = "\(candidate)/containers.json"
-            guard let found = RuntimeFile.read(file, root: root, of: user, as: [StoredContainer].self) else { continue }
-            (list, stored) = (candidate, found)
-            break
-        }
-        if let own = stored.first(where: { $0.id == container.id.rawValue }) {
-            let metadata = own.metadata.flatMap { RuntimeFile.decode(Array($0.utf8), as: StoredMetadata.self) }
-            container.name = own.names?.first ?? metadata?.name
-            container.image = metadata?.imageName
+        let (list, own) = stored(container.id, at: path, user)
+        if let own {
+            container.name = own.names?.first ?? own.decodedMetadata?.name
+            container.image = own.decodedMetadata?.imageName
             // A user writes what he likes there, and a digest is believed.
-            if user == nil { container.imageDigest = podmanDigest(own.image, containers: list) }
+            if user == nil { container.imageDigest = imageDigest(own.image, containers: list) }
         }
         if container.name == nil { container.name = conmonName(container) }
         // A pod's containers name its infra container, whose host name is the pod's name (kube play).
@@ -107,6 +129,26 @@ extension ContainerReader {
         container.pod = infra.hostname
         // podman has no namespaces: `kube play` drops the manifest's, and all its pods live in one.
         container.podNamespace = "default"
+    }
+
+    /// Where containers/storage keeps a container (`STORAGE/overlay-containers`, by the path of its configuration where that
+    /// was found), and its entry there. CRI-O's configuration lies below /run, its entry never does.
+    private func stored(
+        _ id: ContainerID, at path: String?, _ user: RootlessUser?
+    ) -> (list: String, own: StoredContainer?) {
+        var lists = ContainerStorage.lists(user?.storage ?? "/var/lib/containers/storage")
+        // …/overlay-containers/ID/userdata/config.json
+        if let path, let end = path.firstRange(of: "-containers/\(id.rawValue)/") {
+            lists.insert(String(path[..<end.lowerBound]) + "-containers", at: 0)
+        }
+        for list in lists {
+            // The second has what needs not outlive a crash: `podman run --rm`, and all that newer CRI-Os make.
+            for name in ["containers.json", "volatile-containers.json"] {
+                let all = RuntimeFile.read("\(list)/\(name)", root: root, of: user, as: [StoredContainer].self) ?? []
+                if let own = all.first(where: { $0.id == id.rawValue }) { return (list, own) }
+            }
+        }
+        return (lists[0], nil)
     }
 
     /// `9a3d3b3a2a9d-infra`: the first half of the pod's id.
@@ -133,10 +175,11 @@ extension ContainerReader {
     private static let containerds = [
         (state: "/run/containerd", root: "/var/lib/containerd"),
         (state: "/run/k3s/containerd", root: "/var/lib/rancher/k3s/agent/containerd"),
+        (state: "/run/k3s/containerd", root: "/var/lib/rancher/rke2/agent/containerd"),
     ]
 
-    /// The image of a container that `ctr` made, and every image's digest: only containerd's database has them, and before
-    /// the task starts.
+    /// The image of a container that `ctr` or nerdctl made, what nerdctl calls it today (`nerdctl rename`), and every image's
+    /// digest: only containerd's database has them, and before the task starts.
     func describeContainerd(_ configuration: OCIConfiguration?, bundle: String?, into container: inout Container) {
         let id = container.id.rawValue
         var namespace: Substring
@@ -148,7 +191,8 @@ extension ContainerReader {
             namespace = parts[0]
             // Two containerds may have containers of one name.
             let state = bundle[..<marker.lowerBound]
-            if let own = Self.containerds.first(where: { $0.state == state }) { roots = [own.root] }
+            let own = Self.containerds.filter { $0.state == state }.map(\.root)
+            if !own.isEmpty { roots = own }
         } else {
             // ctr's cgroup: /NAMESPACE/ID
             let parts = container.cgroupPath.split(separator: "/")
@@ -160,6 +204,10 @@ extension ContainerReader {
             guard let database = try? BoltDatabase(path: path),
                 let stored = database.value(["v1", String(namespace), "containers", id, "image"])
             else { continue }
+            let name = database.value(["v1", String(namespace), "containers", id, "labels", "nerdctl/name"])
+            if let name = name.flatMap({ String(validating: $0, as: UTF8.self) }), !name.isEmpty {
+                container.name = name
+            }
             // Empty for `ctr container create --rootfs`.
             guard let image = String(validating: stored, as: UTF8.self), !image.isEmpty else { return }
             if container.image == nil, !Self.isCRI(configuration) { container.image = image }
@@ -192,7 +240,7 @@ extension ContainerReader {
     }
 
     /// containers/storage's images.json, beside the containers'.
-    private func podmanDigest(_ image: String?, containers: String) -> String? {
+    private func imageDigest(_ image: String?, containers: String) -> String? {
         guard let image else { return nil }
         let file = "\(containers.dropLast("containers".utf8.count))images/images.json"
         let stored = RuntimeFile.read(root + file, as: [StoredImage].self) ?? []

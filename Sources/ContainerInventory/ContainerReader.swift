@@ -91,7 +91,7 @@ package struct ContainerReader: Sendable {
         container.initProcess = state?.process ?? findInit(discovery)
         container.outer = discovery.outer
         if let configuration = found?.configuration {
-            describe(configuration, path: found?.path ?? "", into: &container, &facts)
+            describe(configuration, path: found?.path ?? "", user, into: &container, &facts)
             // A user's own word about where it lies makes nothing of the host's his container's.
             if user == nil { facts.own.root = Self.rootDirectory(configuration, at: found?.path ?? "") }
         }
@@ -224,26 +224,32 @@ package struct ContainerReader: Sendable {
     }
 
     private func describe(
-        _ configuration: OCIConfiguration, path: String, into container: inout Container, _ facts: inout PrivilegeFacts
+        _ configuration: OCIConfiguration, path: String, _ user: RootlessUser?, into container: inout Container,
+        _ facts: inout PrivilegeFacts
     ) {
         let annotations = configuration.annotations ?? [:]
         for key in ["io.kubernetes.cri.sandbox-id", "io.kubernetes.cri-o.SandboxID"] {
             if let sandbox = annotations[key] { facts.own.ids.insert(sandbox) }
         }
-        switch annotations["io.container.manager"] {
-        case "libpod"?: container.runtime = .podman
-        case "cri-o"?: container.runtime = .crio
-        default:
-            if path.contains("/io.containerd.runtime.v2.task/moby/") {
-                container.runtime = .docker
-            } else if path.contains("/io.containerd.runtime.v2.task/") {
-                container.runtime = .containerd
+        // An annotation comes last: who makes a pod or a container can add some.
+        if path.contains("/io.containerd.runtime.v2.task/moby/") {
+            container.runtime = .docker
+        } else if path.contains("/io.containerd.runtime.v2.task/") {
+            container.runtime = .containerd
+        } else if ![.podman, .crio].contains(container.runtime) {
+            switch annotations["io.container.manager"] {
+            case "libpod"?: container.runtime = .podman
+            case "cri-o"?: container.runtime = .crio
+            default: break
             }
         }
         switch container.runtime {
         case .podman: describePodmanRights(annotations, into: &facts)
-        case .crio: describeCRIO(annotations, into: &container)
-        case .containerd: describeCRI(annotations, into: &container)
+        case .crio where user == nil: describeCRIO(annotations, storage: path, into: &container, &facts)
+        case .crio: break
+        case .containerd:
+            describeCRI(annotations, into: &container)
+            describeNerdctl(annotations, into: &container, &facts)
         case .docker, .runc, .crun, .lxc, .nspawn, .unknown: break
         }
         for device in configuration.linux?.devices ?? [] where device.type == "b" || device.type == "c" {

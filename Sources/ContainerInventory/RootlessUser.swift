@@ -31,6 +31,7 @@ struct RootlessUser: Sendable, Equatable {
         [
             ("\(runtimeDirectory)/runc", .runc), ("\(runtimeDirectory)/crun", .crun),
             ("\(runtimeDirectory)/docker/runtime-runc/moby", .docker),
+            ("\(runtimeDirectory)/containerd/runc/default", .containerd),
         ]
     }
 
@@ -39,7 +40,10 @@ struct RootlessUser: Sendable, Equatable {
     var docker: String? { home.map { "\($0)/.local/share/docker" } }
 
     func bundles(_ id: String) -> [String] {
-        var bundles = ["\(runtimeDirectory)/docker/containerd/daemon/io.containerd.runtime.v2.task/moby/\(id)"]
+        var bundles = [
+            "\(runtimeDirectory)/docker/containerd/daemon/io.containerd.runtime.v2.task/moby/\(id)",
+            "\(runtimeDirectory)/containerd/io.containerd.runtime.v2.task/default/\(id)",
+        ]
         for list in storage.map(ContainerStorage.lists) ?? [] { bundles.append("\(list)/\(id)/userdata") }
         return bundles
     }

@@ -251,6 +251,10 @@ struct StoredContainer: Decodable, Sendable {
     var image: String?
     /// JSON in a string: `StoredMetadata`.
     var metadata: String?
+
+    var decodedMetadata: StoredMetadata? {
+        metadata.flatMap { RuntimeFile.decode(Array($0.utf8), as: StoredMetadata.self) }
+    }
 }
 
 /// One element of containers/storage's images.json.
@@ -260,11 +264,17 @@ struct StoredImage: Decodable, Sendable {
     var digest: String?
 }
 
+/// podman's and CRI-O's.
 struct StoredMetadata: Decodable, Sendable {
     var imageName: String?
     var name: String?
+    /// CRI-O's: the name in the request, without pod and attempt.
+    var requestedName: String?
+    /// CRI-O's, from 1.19 on; left out for no.
+    var privileged: Bool?
     enum CodingKeys: String, CodingKey {
+        case name, privileged
         case imageName = "image-name"
-        case name
+        case requestedName = "metadata-name"
     }
 }

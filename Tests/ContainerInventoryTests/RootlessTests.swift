@@ -102,6 +102,25 @@ import Testing
         #expect(container.privileges?.verdict == .inUserNamespace)
     }
 
+    /// nerdctl (extras/rootless/containerd-rootless.sh of 2.3): the user's runtime directory is containerd's /run in the
+    /// namespaces that rootlesskit makes. What the user says of his container's digest is not asked for.
+    @Test func nerdctl() throws {
+        try own(
+            "run/user/1000/containerd/runc/default/\(idA)/state.json", #"{"id": "\#(idA)", "init_process_pid": 30}"#)
+        try own(
+            "run/user/1000/containerd/io.containerd.runtime.v2.task/default/\(idA)/config.json",
+            #"{"annotations": {"nerdctl/name": "web", "nerdctl/privileged": "true"}, "process": {"args": ["sleep"]}}"#)
+        let container = reader.describe(
+            ContainerDiscovery(
+                id: try containerID(idA), runtime: .containerd,
+                cgroupPath: "/user.slice/user-1000.slice/user@1000.service/user.slice/nerdctl-\(idA).scope"))
+        #expect(container.runtime == .containerd)
+        #expect(container.name == "web")
+        #expect(container.initProcess?.pid == 30)
+        #expect(container.privileges?.verdict == .inUserNamespace)
+        #expect(reader.scanRootless().map(\.id.rawValue) == [idA])
+    }
+
     /// Without a cgroup of its own, only the state file names it.
     @Test func withoutCgroup() throws {
         try podman(idA)
