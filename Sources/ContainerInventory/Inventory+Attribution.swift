@@ -99,7 +99,7 @@ extension Inventory {
         }
         if let setup = entry.setup {
             // Not yet in its container's cgroup; the runtime's command line says which it will be.
-            return (setup.arguments.flatMap { containerTable[$0.id] }, .inherited)
+            return (container(setUpBy: setup), .inherited)
         }
         if let namespace = entry.mountNamespace, namespace != host.mountNamespace {
             let fitting = containerTable.sharing(namespace, \.mountNamespace)

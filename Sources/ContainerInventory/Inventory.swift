@@ -358,6 +358,15 @@ package struct Inventory: Sendable {
         return freeID(name, for: user)
     }
 
+    /// The container that a runtime works on, as far as it is known.
+    func container(setUpBy setup: SetupState) -> Container? {
+        guard let name = setup.arguments?.id else { return nil }
+        guard let user = setup.user(inCgroup: setup.cgroupPath), claimsAnothers(name, user) else {
+            return containerTable[name]
+        }
+        return freeID(name, for: user).flatMap { containerTable[$0] }
+    }
+
     /// Another id for a user's container whose name is somebody else's. Ends, for an id has a greatest length.
     private func freeID(_ name: ContainerID, for user: UInt32) -> ContainerID? {
         var id = RootlessUser.id(name, of: user)

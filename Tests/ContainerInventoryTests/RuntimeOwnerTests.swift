@@ -66,6 +66,9 @@ import Testing
         run(30, uid: 1000, cgroup: "/system.slice/cron.service/web", root: "/home/alice/r")
         #expect(container(of: 21) == "web")
         #expect(container(of: 31) == "user-1000-web")
+        // The runtimes themselves.
+        #expect(container(of: 20) == "web")
+        #expect(container(of: 30) == "user-1000-web")
         let found = inventory.takeDiscoveries()
         #expect(found.map(\.id.rawValue) == ["user-1000-web"])
         #expect(found.first?.runtimeID.rawValue == "web")
