@@ -193,6 +193,8 @@ struct ContainerTable: Sendable {
         entry.container.id = new
         entry.discovery.id = new
         for (path, owner) in evidence where owner == id { evidence[path] = new }
+        // A path that carries the old id says it no more.
+        if entry.container.cgroupPath.utf8.count > 1 { evidence[entry.container.cgroupPath] = new }
         entries[id] = nil
         pending[id] = nil
         entries[new] = entry

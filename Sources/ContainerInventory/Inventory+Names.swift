@@ -12,10 +12,11 @@ extension Inventory {
         return path == "/" || known.container.cgroupPath != path
     }
 
-    /// A name is root's when root uses it: a user's container that had it first goes by another one from then on.
-    mutating func giveWay(_ id: ContainerID, to user: UInt32?) {
-        guard user == nil, let owner = containerTable.entries[id]?.discovery.rootlessUser,
-            let other = freeID(id, for: owner)
+    /// A name is root's when root uses it: a user's container that had it first goes by another one from then on. What is in
+    /// that one's own cgroup is that one.
+    mutating func giveWay(_ id: ContainerID, to user: UInt32?, in path: String = "/") {
+        guard user == nil, let known = containerTable.entries[id], let owner = known.discovery.rootlessUser,
+            path == "/" || known.container.cgroupPath != path, let other = freeID(id, for: owner)
         else { return }
         containerTable.rename(id, to: other)
         table.renameContainer(id, to: other)

@@ -96,7 +96,7 @@ package struct Inventory: Sendable {
         for discovery in discoveries {
             var discovery = discovery
             guard !claimsAnothers(discovery.id, discovery.rootlessUser, in: discovery.cgroupPath) else { continue }
-            giveWay(discovery.id, to: discovery.rootlessUser)
+            giveWay(discovery.id, to: discovery.rootlessUser, in: discovery.cgroupPath)
             if discovery.firstSeen == 0 { discovery.firstSeen = now &+ clockOffset }
             let cgroup = ContainerCgroup.classify(discovery.cgroupPath)
             if let cgroup { discovery.outer = outerContainer(of: cgroup) }
@@ -312,15 +312,11 @@ package struct Inventory: Sendable {
         let known = containerTable.byEvidence(facts.cgroupPath)
         guard let cgroup = facts.cgroup else { return (known?.id, nil, nil) }
         if let known, known.path.utf8.count > cgroup.path.utf8.count { return (known.id, nil, nil) }
+        // The container that is in this very cgroup, under the name that was left for it.
+        if let known, known.path == cgroup.path, known.id != cgroup.id { return (known.id, nil, nil) }
         let outer = outerContainer(of: cgroup)
         let user = RootlessUser.uid(ofCgroup: cgroup.path)
         if let user, claimsAnothers(cgroup.id, user, in: cgroup.path) {
-            // His own, by the name that it had to take.
-            if let other = RootlessUser.id(cgroup.id, of: user), let own = containerTable.entries[other],
-                own.discovery.rootlessUser == user, own.container.cgroupPath == cgroup.path
-            {
-                return (other, cgroup.outer, nil)
-            }
             return (nil, nil, "a cgroup of user \(user) carries the id of \(cgroup.id.short)")
         }
         if let outer, let other = containerTable[cgroup.id], other.cgroupPath != cgroup.path {
@@ -358,12 +354,14 @@ package struct Inventory: Sendable {
             var discovery = ContainerDiscovery(
                 id: id, runtime: cgroup.runtime, cgroupPath: cgroup.path, pid: facts.key.pid, outer: outer,
                 firstSeen: now &+ clockOffset)
-            if let setup = entry.setup, setup.arguments?.id == id,
-                setup.user(inCgroup: cgroup.path) == discovery.rootlessUser
+            // Who ran the runtime that makes it, or that has just made it, knows better than the path.
+            if let setup = entry.setup ?? entry.ended?.state, setup.arguments?.id == id,
+                setup.arguments?.verb != .exec
             {
+                discovery.rootlessUser = setup.user(inCgroup: cgroup.path)
                 discovery.arguments = setup.arguments
             }
-            giveWay(id, to: discovery.rootlessUser)
+            giveWay(id, to: discovery.rootlessUser, in: cgroup.path)
             containerTable.see(discovery, isSettled: settled, isEvidence: false, now: now)
         } else if let known = containerTable.entries[id] {
             var discovery = known.discovery

@@ -60,6 +60,26 @@ import Testing
         #expect(own.arguments?.bundle == "/b")
     }
 
+    /// A cgroup that names the container, where no slice names the user; what runs in it later is the same container's.
+    @Test mutating func usersContainerByItsCgroup() throws {
+        let path = "/system.slice/cron.service/\(idA)"
+        run(20, uid: 1000, cgroup: path, idA)
+        let his = try #require(inventory.takeDiscoveries().first)
+        #expect(his.rootlessUser == 1000)
+        #expect(his.arguments?.root == "/r")
+        inventory.apply(.exec(pid: 40, facts: facts(40, busybox, cgroup: path, uid: 1000)), now: now)
+        #expect(container(of: 21) == idA)
+        #expect(container(of: 40) == idA)
+        #expect(inventory.containers.count == 1)
+        // Root's of that id, elsewhere.
+        inventory.apply(.exec(pid: 50, facts: facts(50, busybox, cgroup: "/docker/\(idA)", uid: 0)), now: now)
+        #expect(container(of: 50) == idA)
+        #expect(container(of: 21) == "user-1000-\(idA)")
+        inventory.apply(.exec(pid: 21, facts: facts(21, busybox, cgroup: path, uid: 1000)), now: now)
+        #expect(container(of: 21) == "user-1000-\(idA)")
+        #expect(inventory.containers.count == 2)
+    }
+
     @Test mutating func userTakesNoNameOfRoots() throws {
         run(20, uid: 0, cgroup: "/web")
         _ = inventory.takeDiscoveries()
