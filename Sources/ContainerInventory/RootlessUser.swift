@@ -64,15 +64,9 @@ struct RootlessUser: Sendable, Equatable {
 extension ContainerReader {
     func rootlessUser(_ uid: UInt32?) -> RootlessUser? {
         guard let uid, uid != 0 else { return nil }
-        var home: String?
-        for line in (try? readFile("\(root)/etc/passwd", limit: 4 << 20))?.split(separator: UInt8(ascii: "\n")) ?? [] {
-            let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
-            guard fields.count >= 6, String(decoding: fields[2], as: UTF8.self) == "\(uid)" else { continue }
-            let path = String(decoding: fields[5], as: UTF8.self)
-            if path.utf8.count > 1, path.hasPrefix("/"), !path.split(separator: "/").contains("..") { home = path }
-            break
-        }
-        return RootlessUser(uid: uid, home: home)
+        let path = (try? PasswordEntry.read("\(root)/etc/passwd"))?.first { $0.uid == uid }?.home ?? ""
+        let isUsable = path.utf8.count > 1 && path.hasPrefix("/") && !path.split(separator: "/").contains("..")
+        return RootlessUser(uid: uid, home: isUsable ? path : nil)
     }
 
     /// Containers of one user: more are not looked at, so that he cannot use up the table.

@@ -18,19 +18,7 @@ package struct UserNames: Sendable {
     package mutating func refresh() {
         guard let status = try? FileStatus.of(path), status != lastStatus else { return }
         lastStatus = status
-        guard let bytes = try? readFile(path, limit: 4 << 20) else { return }
-        names = Self.parse(bytes)
-    }
-
-    static func parse(_ bytes: [UInt8]) -> [UInt32: String] {
-        var names: [UInt32: String] = [:]
-        for line in bytes.split(separator: UInt8(ascii: "\n")) {
-            let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
-            guard fields.count >= 4, !fields[0].isEmpty, let uid = UInt32(String(decoding: fields[2], as: UTF8.self)),
-                names[uid] == nil
-            else { continue }
-            names[uid] = String(decoding: fields[0], as: UTF8.self)
-        }
-        return names
+        guard let entries = try? PasswordEntry.read(path) else { return }
+        names = Dictionary(entries.map { ($0.uid, $0.name) }) { first, _ in first }
     }
 }

@@ -17,8 +17,9 @@ struct DeliverCommand: ParsableCommand {
     @Option(name: .customLong("metrics-address")) var metricsAddress: String?
     @Option(name: .customLong("metrics-port")) var metricsPort: UInt16 = 0
 
-    /// nobody, until the package brings a user of its own.
-    private static let user: uid_t = 65534
+    /// The user that the package makes for this process alone.
+    private static let user = "_nodeagent"
+    private static let nobody: (uid: uid_t, gid: gid_t) = (65534, 65534)
     /// The sensor's end of the pair.
     private static let socket: CInt = 3
 
@@ -37,7 +38,8 @@ struct DeliverCommand: ParsableCommand {
             CommandFailure(.usage, "deliver is started by 'nodeagent run', which hands it a socket").exit()
         }
         let parent = getppid()
-        let error = Right.dropAll(user: Self.user, group: Self.user)
+        let user = Self.identity
+        let error = Right.dropAll(user: user.uid, group: user.gid)
         guard error == 0 else {
             CommandFailure(.missingRight, "deliver cannot give up its rights: \(errorText(error))").exit()
         }
@@ -61,6 +63,13 @@ struct DeliverCommand: ParsableCommand {
         receiver.join()
         // Not through the end of main: nothing waits for the connections that there are.
         _exit(ExitStatus.done.rawValue)
+    }
+
+    /// Out of the host's passwd file and no directory service: nobody, where there is no such user, or he is root.
+    private static var identity: (uid: uid_t, gid: gid_t) {
+        let own = (try? PasswordEntry.read("/etc/passwd"))?.first { $0.name == user }
+        guard let own, own.uid != 0, own.gid != 0 else { return nobody }
+        return (own.uid, own.gid)
     }
 
     /// Until the sensor ends, or says that it will.

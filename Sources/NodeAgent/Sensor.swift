@@ -47,6 +47,7 @@ final class Sensor: Sendable {
     private let threads = Mutex<[ThreadHandle]>([])
     private let statistics: PipelineStatistics
     private let lastTurns = Atomic<UInt64>(0)
+    private let hasSpawner = Atomic<Bool>(true)
     private let metrics: MetricsSource
     /// The containers that ran already.
     private let running: [ContainerDiscovery]
@@ -255,7 +256,8 @@ final class Sensor: Sendable {
         inventory.add(containerReader.scan(), now: monotonicNanoseconds())
         running = inventory.takeDiscoveries()
         pipeline = try Pipeline(
-            rules: setup.rules, actions: setup.actions, history: history, inventory: inventory, audit: auditReader, refusals: refusals,
+            rules: setup.rules, actions: setup.actions, history: history, inventory: inventory, audit: auditReader,
+            refusals: refusals,
             watched: ruleSet.watched, inputs: inputs,
             outputs: Pipeline.Outputs(
                 alert: { writer.send($0) },
@@ -381,6 +383,7 @@ final class Sensor: Sendable {
     /// Once a second, on the housekeeping thread.
     private func tend() {
         tellAlive()
+        checkSpawner()
         deliverer.check()
         metrics.send()
         marks?.check()
@@ -400,6 +403,17 @@ final class Sensor: Sendable {
         let turns = statistics.turns.load(ordering: .relaxed)
         guard lastTurns.exchange(turns, ordering: .relaxed) != turns else { return }
         setup.notification?.tell("WATCHDOG=1")
+    }
+
+    /// Without it no child can be started any more, and the filter keeps the sensor from making another one.
+    private func checkSpawner() {
+        guard !setup.spawner.check(), hasSpawner.exchange(false, ordering: .relaxed) else { return }
+        writer.send(
+            .internal(
+                "Spawner ended",
+                "the process that starts the agent's others has ended: evidence is not collected and metrics are not "
+                    + "served any more once they stop, until nodeagent is restarted",
+                priority: .critical))
     }
 
     /// The sources are open, what runs is marked and described.

@@ -62,3 +62,44 @@ def service_manager(t):
         finally:
             agent.env = env
             os.unlink(path)
+
+
+def children(pid):
+    with open("/proc/%d/task/%d/children" % (pid, pid)) as listed:
+        return [int(word) for word in listed.read().split()]
+
+
+def spawner(t):
+    found = [p for p in children(t.session.agent.child.pid) if open("/proc/%d/comm" % p).read().strip() == "na-spawner"]
+    if len(found) != 1:
+        raise Failure("spawners: %s" % found)
+    return found[0]
+
+
+@act("agent/spawner", engines=None, own_agent=True)
+def spawner_ends(t):
+    """It holds nothing of the sensor's, the children are the sensor's own, and its end is told once."""
+    since = time.time_ns()
+    t.start_agent()
+    agent, pid = t.session.agent, spawner(t)
+    held = [os.readlink("/proc/%d/fd/%s" % (pid, fd)) for fd in os.listdir("/proc/%d/fd" % pid)]
+    if len(held) != 4 or not held[-1].startswith("socket:"):
+        raise Failure("it holds %s" % held)
+    with open("/proc/%d/status" % agent.child.pid) as status:
+        if "NoNewPrivs:\t1" not in status.read():
+            raise Failure("the sensor can gain rights")
+    os.kill(pid, signal.SIGTERM)
+    time.sleep(0.2)
+    if spawner(t) != pid:
+        raise Failure("a signal for the group ended it")
+    os.kill(pid, signal.SIGKILL)
+    limit = time.monotonic() + 5 * t.machine.factor
+    while not [a for a in agent.alerts if a.get("rule") == "Spawner ended"]:
+        if time.monotonic() > limit:
+            raise Failure("nothing told of its end")
+        time.sleep(0.1)
+    time.sleep(2.5)
+    told = [a for a in t.alerts(since, rules=("Spawner ended",))]
+    if len(told) != 1:
+        raise Failure("told %d times" % len(told))
+    agent.stop()
