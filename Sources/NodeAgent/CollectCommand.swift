@@ -41,6 +41,7 @@ struct CollectCommand: ParsableCommand {
     @Flag(help: .hidden) var worker = false
     /// The same for a rule: waits for its turn, works at idle priority, and is first told the cause.
     @Flag(help: .hidden) var background = false
+    @Option(help: .hidden) var confinement: SystemCallFilter.Mode = .enforce
     private static let starter: CInt = 3
 
     func validate() throws {
@@ -60,6 +61,7 @@ struct CollectCommand: ParsableCommand {
         }
         signal(SIGPIPE, SIG_IGN)
         guard worker || background else { supervise() }
+        SystemCallFilter(.collector, mode: confinement, environment: environment()).loadOrExit()
         if background {
             CollectionPriority.lower()
         } else {

@@ -33,6 +33,7 @@ struct CollectorQueue: Sendable {
         var runtimeDirectory: String
         var maximumSizeMiB: Int
         var deadlineSeconds: Int
+        var confinement: SystemCallFilter.Mode
     }
 
     private struct Child {
@@ -132,6 +133,7 @@ struct CollectorQueue: Sendable {
             "collect", "--background", "--container", job.container.id.rawValue,
             "--output", program.directory + "/", "--max-size", "\(program.maximumSizeMiB)", "--deadline",
             "\(program.deadlineSeconds)", "--runtime-directory", program.runtimeDirectory,
+            "--confinement", program.confinement.rawValue,
         ]
         let pid = program.spawner.start(words, descriptor: pair[1])
         close(pair[1])

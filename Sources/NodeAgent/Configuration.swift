@@ -88,6 +88,8 @@ struct Configuration: Sendable {
     var response = Response()
     var evidence = Evidence()
     var metrics = Metrics()
+    /// Of the seccomp filters of the agent's processes.
+    var confinement = SystemCallFilter.Mode.enforce
 
     /// Where the agent keeps its socket and its state while it runs.
     func resolvedRuntimeDirectory(_ environment: [String: String]) -> String {

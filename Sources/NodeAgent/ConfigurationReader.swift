@@ -53,6 +53,12 @@ extension YAMLDocument {
                     configuration.containers.runtimePaths = try strings(node)
                     return true
                 }
+            case "confinement":
+                try section(node, "confinement") { (key, node) throws(ConfigurationError) in
+                    guard key == "mode" else { return false }
+                    configuration.confinement = try choice(node)
+                    return true
+                }
             case "metrics":
                 try metrics(node, &configuration.metrics)
             case "response":

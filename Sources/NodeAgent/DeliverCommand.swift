@@ -16,6 +16,7 @@ struct DeliverCommand: ParsableCommand {
 
     @Option(name: .customLong("metrics-address")) var metricsAddress: String?
     @Option(name: .customLong("metrics-port")) var metricsPort: UInt16 = 0
+    @Option var confinement: SystemCallFilter.Mode = .enforce
 
     /// The user that the package makes for this process alone.
     private static let user = "_nodeagent"
@@ -24,9 +25,11 @@ struct DeliverCommand: ParsableCommand {
     private static let socket: CInt = 3
 
     /// How the sensor tells it of the endpoint; without an address there is none.
-    static func options(_ metrics: Configuration.Metrics) -> [String] {
-        guard metrics.isEnabled else { return [] }
-        return ["--metrics-address", metrics.address, "--metrics-port", String(metrics.port)]
+    static func options(_ configuration: Configuration) -> [String] {
+        let confinement = ["--confinement", configuration.confinement.rawValue]
+        guard configuration.metrics.isEnabled else { return confinement }
+        let metrics = configuration.metrics
+        return confinement + ["--metrics-address", metrics.address, "--metrics-port", String(metrics.port)]
     }
 
     func run() throws {
@@ -43,6 +46,7 @@ struct DeliverCommand: ParsableCommand {
         guard error == 0 else {
             CommandFailure(.missingRight, "deliver cannot give up its rights: \(errorText(error))").exit()
         }
+        SystemCallFilter(.deliverer, mode: confinement, environment: environment()).loadOrExit()
         // After the change of identity, which clears it.
         _ = na_die_with_parent(parent, SIGTERM)
         // The sensor says when it is over; a Ctrl-C in its terminal is not for this process.

@@ -44,6 +44,8 @@ struct RunCommand: ParsableCommand {
             sensor = try Sensor(setup)
             do {
                 try sensor.start()
+                // Every source is open and every thread of the event path runs: it holds for them all.
+                try confine(sensor)
             } catch {
                 sensor.stop()
                 throw error
@@ -65,6 +67,15 @@ struct RunCommand: ParsableCommand {
         while waitReadable([ended.rawDescriptor], milliseconds: -1) == 0 {}
         _ = consume lock
         Glibc.exit(ExitStatus.done.rawValue)
+    }
+
+    private func confine(_ sensor: Sensor) throws {
+        do throws(SystemCallFilter.Failure) {
+            try sensor.filter.load()
+        } catch {
+            guard error.isUnsupported else { throw error }
+            sensor.tellUnconfined("\(error)")
+        }
     }
 
     /// Configuration, rules, rights and directories, checked in the order in which a person can mend them.

@@ -108,7 +108,7 @@ final class Sensor: Sendable {
             )
         }
         let deliverer = Deliverer(
-            spawner: setup.spawner, options: DeliverCommand.options(setup.configuration.metrics))
+            spawner: setup.spawner, options: DeliverCommand.options(setup.configuration))
         self.deliverer = deliverer
         let alertCounters = AlertCounters(
             rules: setup.rules.rules.filter(\.isEnabled).map { (name: $0.name, priority: $0.priority) })
@@ -313,7 +313,7 @@ final class Sensor: Sendable {
             program: CollectorQueue.Program(
                 spawner: setup.spawner, directory: setup.evidenceDirectory,
                 runtimeDirectory: setup.runtimeDirectory, maximumSizeMiB: evidence.maximumSizeMiB,
-                deadlineSeconds: evidence.deadlineSeconds),
+                deadlineSeconds: evidence.deadlineSeconds, confinement: setup.configuration.confinement),
             hostname: hostname())
         return try ResponseWorker(
             configuration: setup.configuration.response, isolation: isolation, collector: collector, counters: counters,
@@ -414,6 +414,15 @@ final class Sensor: Sendable {
                 "the process that starts the agent's others has ended: evidence is not collected and metrics are not "
                     + "served any more once they stop, until nodeagent is restarted",
                 priority: .critical))
+    }
+
+    var filter: SystemCallFilter {
+        SystemCallFilter(.sensor, mode: setup.configuration.confinement, environment: environment())
+    }
+
+    func tellUnconfined(_ reason: String) {
+        writer.send(
+            .internal("Confinement missing", "\(reason); the agent works without it", priority: .warning))
     }
 
     /// The sources are open, what runs is marked and described.

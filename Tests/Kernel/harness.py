@@ -199,11 +199,16 @@ def on_file(work, pid, name):
 
 
 # ---- the agent ----
+REFUSED = "System call refused"
+
+
 class Agent:
     def __init__(self, binary, config, env):
         self.binary, self.config, self.env = binary, config, env
         self.child = None
         self.alerts, self.stderr = [], []
+        # What its filters refused, over all its starts: whatever act was going on, that is a call missing in the lists.
+        self.refused = []
         self.changed = threading.Condition()
 
     def start(self, timeout, config=None):
@@ -235,6 +240,8 @@ class Agent:
                 alert = {"rule": "(not JSON)", "output": line.decode("utf-8", "replace").strip()}
             alert["_arrived"] = arrived
             with self.changed:
+                if alert.get("rule") == REFUSED:
+                    self.refused.append(alert.get("output"))
                 self.alerts.append(alert)
                 self.changed.notify_all()
 

@@ -220,6 +220,8 @@ def run_here(options):
                         agent.start(30 * machine.factor)
                 item.function(test)
                 test.close()
+                if agent and agent.refused:
+                    raise harness.Failure("; ".join(agent.refused[:3]))
                 report.ok(name, (time.monotonic() - began) * 1000, test.notes)
             except harness.Skip as skip:
                 report.skip(name, str(skip))
@@ -240,6 +242,8 @@ def run_here(options):
                 where = traceback.extract_tb(error.__traceback__)[-1]
                 report.fail(name, "%s: %s (%s:%d)" % (type(error).__name__, error, os.path.basename(where.filename), where.lineno))
             finally:
+                if agent:
+                    agent.refused.clear()
                 try:
                     test.close()
                 except Exception as error:
