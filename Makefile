@@ -6,7 +6,7 @@ AGENT := .build/release/nodeagent
 KERNELS ?= host uml vm
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test test-unit test-kernel lint format bench fuzz clean
+.PHONY: help build deb run demo test test-unit test-kernel lint format bench fuzz clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,6 +14,9 @@ help: ## Print this list.
 build: ## Build the program: .build/release/nodeagent (installs what the build needs).
 	@scripts/install.sh
 	@scripts/build.sh
+
+deb: build ## Build the Debian package: .build/deb/nodeagent_VERSION_amd64.deb.
+	@scripts/deb.sh
 
 run: build ## Build and run the agent in the foreground with config/nodeagent.yaml; needs root.
 	@RUNTIME_DIRECTORY=$(CURDIR)/.run exec $(AGENT) run --config config/nodeagent.yaml
@@ -23,7 +26,7 @@ demo: ## Watch it work, in under a minute once built: four escapes told, one fro
 
 test: build ## Everything: unit tests, and the live acts on every kernel; needs root.
 	@Tests/testbed/install.sh
-	@scripts/test.sh unit $(KERNELS)
+	@scripts/test.sh unit $(KERNELS) $(if $(filter vm,$(KERNELS)),package)
 
 test-unit: build ## Unit tests alone: no root, under a minute once built.
 	@scripts/test.sh unit

@@ -117,7 +117,9 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: swift,
-            linkerSettings: linkedStatically
+            linkerSettings: linkedStatically + [
+                .unsafeFlags(["-Xlinker", "-z", "-Xlinker", "relro", "-Xlinker", "-z", "-Xlinker", "now"])
+            ]
         ),
         // Measures, and fails beyond its limits (make bench). CParse is the C loop that the parser is compared with.
         .target(name: "CParse", path: "Benchmarks/CParse", cSettings: [.unsafeFlags(["-O2"])]),

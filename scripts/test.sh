@@ -1,7 +1,8 @@
 #!/bin/bash
 # test.sh PART... - run parts of the test suite and end with `N passed, N failed, N skipped` for all of them.
 #
-# PART: unit (Swift Testing, no root), host, uml, vm (the live acts on that kernel; root). Exit status 1 when something failed,
+# PART: unit (Swift Testing, no root), host, uml, vm (the live acts on that kernel; root), package (the Debian package, built,
+# and at work in the booted VM). Exit status 1 when something failed,
 # or when fewer unit tests ran than Tests/unit-tests.txt says: a filter that matches nothing is no success.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -60,10 +61,30 @@ acts() {
     [ "$code" = 0 ] || [ "$2" != 0 ] || failed=$((failed + 1))
 }
 
+package() {
+    local line code=0
+    if ! scripts/deb.sh; then
+        echo "package: it was not built"
+        failed=$((failed + 1))
+        return
+    fi
+    Tests/testbed/run-in-vm.sh -t 600 Tests/testbed/package-in-vm.sh .build/deb/nodeagent_*.deb 2>&1 | tee "$log" || code=$?
+    line=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$log" | tail -n 1)
+    if [ -z "$line" ]; then
+        echo "package: the run ended without a result (status $code)"
+        failed=$((failed + 1))
+        return
+    fi
+    # shellcheck disable=SC2086
+    set -- ${line//[!0-9]/ }
+    passed=$((passed + $1)) failed=$((failed + $2))
+}
+
 for part in "$@"; do
     case $part in
         unit) unit ;;
         host|uml|vm) echo "== $part"; acts "$part" ;;
+        package) echo "== package"; package ;;
         *) echo "test.sh: unknown part '$part'" >&2; exit 64 ;;
     esac
 done

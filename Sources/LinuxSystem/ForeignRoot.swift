@@ -16,6 +16,13 @@ package struct ForeignRoot: ~Copyable {
         root = try OwnedDescriptor(opening: directory, flags: CInt(NA_O_PATH) | CInt(NA_O_DIRECTORY))
     }
 
+    /// Whether there is openat2 at all: not on kernels before 5.6, nor under systemd's RestrictSUIDSGID.
+    ///
+    /// - Throws: what it said.
+    package static func probe() throws(SystemError) {
+        _ = try ForeignRoot(directory: "/").object(at: ".")
+    }
+
     /// The bytes of a regular file that `owner` owns, at most `limit`; no symbolic link and no other mount on the way.
     package func readFile(_ path: String, owner: UInt32, limit: Int) throws(SystemError) -> [UInt8] {
         let file = try open(

@@ -62,7 +62,7 @@ struct DeliverCommand: ParsableCommand {
                     endpoint.answer(method: method, path: path, now: monotonicNanoseconds())
                 },
                 report: { Self.tell($0, metricsAddress, metricsPort) })
-            Task.detached { await server.run() }
+            Task.detached(priority: .medium) { await server.run() }
         }
         receiver.join()
         // Not through the end of main: nothing waits for the connections that there are.

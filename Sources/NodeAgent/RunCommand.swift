@@ -89,7 +89,9 @@ struct RunCommand: ParsableCommand {
         let rules: RuleSet
         do {
             var files: [(name: String, text: String)] = []
-            for file in configuration.ruleFiles { files.append((name: file.path, text: try Self.text(of: file))) }
+            for file in configuration.ruleFiles.flatMap(Self.files) {
+                files.append((name: file.path, text: try Self.text(of: file)))
+            }
             rules = try RuleSet(files: files)
         } catch {
             throw CommandFailure(.invalidConfiguration, "the rules are invalid\n\(error)")
@@ -145,6 +147,15 @@ struct RunCommand: ParsableCommand {
             }
         }
         return directory
+    }
+
+    /// A directory stands for its `*.yaml` files, in the order of their bytes; one that is not there is told as a file is.
+    private static func files(_ entry: Configuration.RuleFile) -> [Configuration.RuleFile] {
+        guard let names = try? directoryEntries(entry.path) else { return [entry] }
+        let own = names.filter { $0.hasSuffix(".yaml") && !$0.hasPrefix(".") }
+        return own.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map {
+            Configuration.RuleFile(path: entry.path + "/" + $0, place: entry.place)
+        }
     }
 
     /// What is wrong with a rule file as a whole is told where the configuration names it.

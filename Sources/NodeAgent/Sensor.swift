@@ -173,6 +173,14 @@ final class Sensor: Sendable {
         }
 
         if setup.configuration.watchesFiles, !markPlan.isEmpty {
+            do {
+                try ForeignRoot.probe()
+            } catch {
+                throw CommandFailure(
+                    .failed,
+                    "\(error): no container's files could be marked; it takes a kernel from 5.6 on, and in a systemd unit "
+                        + "RestrictSUIDSGID=no (fanotify.enabled: false does without)")
+            }
             let features = try FanotifyFeatures.probe()
             coverage.fanotify = true
             coverage.pidfd = features.reportsPidfd

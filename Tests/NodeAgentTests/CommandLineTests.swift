@@ -79,6 +79,26 @@ import Testing
         #expect(run.status == 77, "\(run.errors)")
     }
 
+    /// A directory's files in the order of their names; others in it, and hidden ones, are none.
+    @Test func readsADirectoryOfRules() throws {
+        let program = try AgentProgram()
+        try program.write("version: 1\nrules_files: [rules.d]\n", to: "nodeagent.yaml")
+        var run = try program.run(["run", "--config", "nodeagent.yaml"])
+        #expect(run.status == 78)
+        #expect(run.errors.contains("the rule file 'rules.d'"), "\(run.errors)")
+        try FileManager.default.createDirectory(
+            at: program.directory.appendingPathComponent("rules.d"), withIntermediateDirectories: true)
+        run = try program.run(["run", "--config", "nodeagent.yaml"])
+        #expect(run.status == 77, "an empty one is fine: \(run.errors)")
+        try program.write("- macro: m\n  condition: proc.name = a\n", to: "rules.d/10.yaml")
+        try program.write("nonsense", to: "rules.d/.hidden.yaml")
+        try program.write("nonsense", to: "rules.d/readme")
+        for name in ["9.yaml", "20.yaml"] { try program.write("- macro: broken\n", to: "rules.d/\(name)") }
+        run = try program.run(["run", "--config", "nodeagent.yaml"])
+        #expect(run.status == 78)
+        #expect(run.errors.split(separator: "\n").dropFirst().first?.hasPrefix("rules.d/20.yaml:1:") == true)
+    }
+
     @Test(.enabled(if: AgentProgram.isRoot, "only root has a capability to lose"))
     func namesTheOneCapabilityThatRootLacks() throws {
         let program = try AgentProgram()
