@@ -59,5 +59,5 @@ extension CallGroup {
     /// which then runs under this same filter.
     static let backtrace = CallGroup(
         "Swift runtime: backtrace", "the handler of a crash stops the threads and starts swift-backtrace",
-        ["execve", "vfork", "fork", "wait4", "rt_tgsigqueueinfo", "rt_sigsuspend", "process_vm_readv", "ptrace"])
+        ["execve", "vfork", "fork", "wait4", "rt_tgsigqueueinfo", "rt_sigsuspend", "process_vm_readv"])
 }

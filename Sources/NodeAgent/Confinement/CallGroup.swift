@@ -34,7 +34,8 @@ struct CallGroup: Sendable {
     }
 }
 
-/// The processes of the program, as far as each has a filter of its own. The spawner has none: it runs forty lines of C.
+/// The processes of the program, as far as each has a filter of its own. The spawner has none: it runs a hundred lines of C
+/// that start two commands of this program, and nothing else.
 enum ConfinedProcess: String, Sendable, CaseIterable {
     case sensor = "run"
     case deliverer = "deliver"
