@@ -126,8 +126,8 @@ struct Mistake: Sendable, CustomTestStringConvertible {
             "a rule file that is not there", "version: 1\nrules_files:\n  - rules.yaml\n  - none.yaml\n", 4, 5,
             "the rule file 'none.yaml': cannot be read: No such file or directory", "  - none.yaml"),
         Mistake(
-            "a rule file that is a directory", "version: 1\nrules_files: [.]\n", 2, 15,
-            "the rule file '.': expected a regular file", "rules_files: [.]"),
+            "a rule file that is a device", "version: 1\nrules_files: [/dev/null]\n", 2, 15,
+            "the rule file '/dev/null': expected a regular file", "rules_files: [/dev/null]"),
     ]
 
     @Test(arguments: mistakes) func tellsPlaceAndExpectation(_ mistake: Mistake) throws {
