@@ -88,6 +88,34 @@ check private [ "$(stat -c '%a %U' /var/lib/nodeagent/evidence)" = "700 root" ]
 check release nodeagent release na-docker
 wait
 
+# The evidence has the kernel's log, which takes a right and a device that the unit has to leave.
+check kernel-log sh -c 'tar --zstd -xOf /var/lib/nodeagent/evidence/*.tar.zst host/kmsg | grep -q .'
+
+# A crash: told at crit with a function and a file, the state outlives it, and the service comes back, as often as it takes.
+# A signal that was sent does not come again when its handler returns, as a real one does: two of them.
+crash() {
+    local first
+    first=$(pid)
+    kill -ILL "$first"
+    sleep 4
+    kill -ILL "$first" 2>/dev/null
+    until_true 20 sh -c "[ \$(systemctl show -P MainPID nodeagent) != $first ] && curl -sf http://127.0.0.1:9749/readyz"
+}
+since=$(date +%s)
+rules=$(auditctl -l | wc -l)
+touch /run/nodeagent/outlives
+check crash/again crash
+check crash/state test -e /run/nodeagent/outlives
+check crash/rules [ "$(auditctl -l | wc -l)" = "$rules" ]
+check crash/priority sh -c "journalctl -u nodeagent -p crit -o cat --since @$since | grep -q 'has ended and sees nothing'"
+check crash/place sh -c "journalctl -u nodeagent -o cat --since @$since | grep -q ' in nodeagent at .*\.swift:[0-9]'"
+for _ in 1 2 3 4 5 6; do
+    kill -KILL "$(pid)"
+    sleep 2
+done
+check crash/never-given-up until_true 20 curl -sf http://127.0.0.1:9749/readyz
+rm -f /run/nodeagent/outlives
+
 # Beside auditd.
 check stop systemctl stop nodeagent
 docker rm -f na-docker >/dev/null 2>&1
