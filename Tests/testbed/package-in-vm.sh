@@ -97,7 +97,7 @@ crash() {
     local first
     first=$(pid)
     kill -ILL "$first"
-    sleep 4
+    until_true 25 sh -c "journalctl -u nodeagent -o cat --since @$since | grep -q '^Backtrace took'"
     kill -ILL "$first" 2>/dev/null
     until_true 20 sh -c "[ \$(systemctl show -P MainPID nodeagent) != $first ] && curl -sf http://127.0.0.1:9749/readyz"
 }
