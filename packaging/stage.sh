@@ -1,6 +1,7 @@
 #!/bin/bash
 # stage.sh PROGRAM DIRECTORY - makes what the package has and the tree has not: the configuration with the package's paths,
-# the completion, the manual pages. Fails when the configuration is not what it takes it for.
+# the completion, the manual pages, the notices of what is linked. Fails when the configuration or the page of licences is not
+# what it takes it for.
 set -euo pipefail
 program=$1 out=$2
 rm -rf "$out"
@@ -13,5 +14,6 @@ grep -q '^  - rules.d$' "$out/nodeagent.yaml"
 version=$("$program" --version)
 package=$(sed -n '1s/.*(\(.*\)).*/\1/p' packaging/debian/changelog)
 [ "$version" = "nodeagent $package" ] || { echo "stage.sh: the program is '$version', the package $package" >&2; exit 1; }
-packaging/licences.py "$program"
+packaging/licences.py --check
+packaging/licences.py --notices >"$out/NOTICE"
 packaging/man/make-man.py "$program" "$out/man"

@@ -25,6 +25,9 @@ cp Package.resolved "$out/source/"            # what the build resolved
 cp -a packaging/debian "$out/source/debian"
 # The same file, not another build: 140 MB that are linked and not copied where that can be.
 cp --reflink=auto .build/release/nodeagent "$out/source/.build/release/nodeagent"
+# The linker's list of objects and whose they are: docs/licences.md is compared with them.
+ln -s "$PWD"/.build/{checkouts,release.yaml} "$out/source/.build/"
+ln -s "$PWD/.build/release/nodeagent.product" "$out/source/.build/release/"
 log=$out/build.log
 if ! (cd "$out/source" && dpkg-buildpackage -b -us -uc -d) >"$log" 2>&1; then
     tail -n 40 "$log" >&2
