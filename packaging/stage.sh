@@ -16,4 +16,5 @@ package=$(sed -n '1s/.*(\(.*\)).*/\1/p' packaging/debian/changelog)
 [ "$version" = "nodeagent $package" ] || { echo "stage.sh: the program is '$version', the package $package" >&2; exit 1; }
 packaging/licences.py --check
 packaging/licences.py --notices >"$out/NOTICE"
-packaging/man/make-man.py "$program" "$out/man"
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(dpkg-parsechangelog -l packaging/debian/changelog -S Timestamp)} \
+    packaging/man/pages.py --agent "$program" --configuration "$out/nodeagent.yaml" --output "$out/man"

@@ -33,7 +33,7 @@ if ! (cd "$out/source" && dpkg-buildpackage -b -us -uc -d) >"$log" 2>&1; then
     tail -n 40 "$log" >&2
     exit 1
 fi
-for page in "$out"/source/debian/stage/man/*; do mandoc -T lint -W warning "$page"; done
+Tests/packaging/man.sh .build/release/nodeagent "$out/source/debian/stage/man"
 rm -rf "$out/source"
 lintian --allow-root --fail-on error,warning --tag-display-limit 0 "$out"/nodeagent_*.deb
 ls -l "$out"/*.deb
