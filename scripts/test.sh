@@ -68,7 +68,7 @@ package() {
         failed=$((failed + 1))
         return
     fi
-    Tests/testbed/run-in-vm.sh -t 600 Tests/testbed/package-in-vm.sh .build/deb/nodeagent_*.deb 2>&1 | tee "$log" || code=$?
+    Tests/testbed/run-in-vm.sh -t 900 Tests/testbed/package-in-vm.sh .build/deb/nodeagent_*.deb 2>&1 | tee "$log" || code=$?
     line=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$log" | tail -n 1)
     if [ -z "$line" ]; then
         echo "package: the run ended without a result (status $code)"

@@ -92,12 +92,22 @@ wait
 check kernel-log sh -c 'tar --zstd -xOf /var/lib/nodeagent/evidence/*.tar.zst host/kmsg | grep -q .'
 
 # A crash: told at crit with a function and a file, the state outlives it, and the service comes back, as often as it takes.
-# A signal that was sent does not come again when its handler returns, as a real one does: two of them.
+# A signal that was sent does not come again when its handler returns, as a real one does: two of them. An emulated machine
+# takes a hundred times as long for the report as a real one (1.3 s): here neither the watchdog nor its own limit ends it.
+drop_in=/run/systemd/system/nodeagent.service.d
+mkdir -p $drop_in
+{
+    echo '[Service]'
+    echo WatchdogSec=0
+    sed -n 's/^Environment=SWIFT_BACKTRACE=.*/&,timeout=300/p' /lib/systemd/system/nodeagent.service
+} > $drop_in/slow.conf
+systemctl daemon-reload
+check crash/restart systemctl restart nodeagent
 crash() {
     local first
     first=$(pid)
     kill -ILL "$first"
-    until_true 25 sh -c "journalctl -u nodeagent -o cat --since @$since | grep -q '^Backtrace took'"
+    until_true 280 sh -c "journalctl -u nodeagent -o cat --since @$since | grep -q '^Backtrace took'"
     kill -ILL "$first" 2>/dev/null
     until_true 20 sh -c "[ \$(systemctl show -P MainPID nodeagent) != $first ] && curl -sf http://127.0.0.1:9749/readyz"
 }
@@ -114,7 +124,8 @@ for _ in 1 2 3 4 5 6; do
     sleep 2
 done
 check crash/never-given-up until_true 20 curl -sf http://127.0.0.1:9749/readyz
-rm -f /run/nodeagent/outlives
+rm -rf /run/nodeagent/outlives $drop_in
+systemctl daemon-reload
 
 # Beside auditd.
 check stop systemctl stop nodeagent
