@@ -2,7 +2,7 @@
 # deb-reproducible.sh [COMMIT] - is the Debian package the same, byte for byte, when it is built in another directory?
 #
 # Clones COMMIT (HEAD) twice below $TMPDIR, under names of different length, builds both from nothing and compares the
-# packages. What differs is listed: files, and for programs their sections. Takes two builds, and 8 GB for as long as it
+# packages. What differs is listed: files, and for programs their sections. Takes two builds, and 2 GB for as long as it
 # runs. Ends with 0 when they are the same.
 set -euo pipefail
 cd "$(dirname "$0")/.."
