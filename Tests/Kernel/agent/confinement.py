@@ -128,6 +128,8 @@ def forbidden(t):
     # What it left behind is put back by the next start.
     t.start_agent()
     agent.stop()
+    # A thread of the sensor's may have told of it in its last moment.
+    agent.refused.clear()
 
 
 @act("agent/unconfined", kernels=("host",), engines=None, own_agent=True)
