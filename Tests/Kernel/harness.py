@@ -968,6 +968,12 @@ class Test:
         return self.expect(rule, container, since, end=done.end, priority=priority, only=only)
 
 
+def seen(machine, words):
+    """The same act by a process that lives long enough to be seen where there is no process connector: who is gone between two
+    looks at /proc is nobody's, which other acts are about."""
+    return tuple(words[:-4]) + ("s=60",) + tuple(words[-4:]) if machine.name == "uml" else words
+
+
 def want(done, status):
     allowed = status if isinstance(status, (tuple, list)) else (status,)
     if done.status not in allowed:

@@ -2,7 +2,7 @@
 import subprocess
 import time
 
-from harness import ENVIRON, ENVIRON_OUTSIDE, Failure, act, want
+from harness import ENVIRON, ENVIRON_OUTSIDE, Failure, act, seen, want
 
 PATH = "/proc/1/environ"
 
@@ -47,18 +47,19 @@ def at_once(t):
 @act("environ/host-pid", kernels=("uml", "vm"))
 def host_pid(t):
     """--pid=host: pid 1 is the host's. (The development machine refuses to open its pid 1's environ to anybody.)"""
-    t.attack(t.shared(privileged=True, pid="host"), ("offender", "r", "open", PATH, "RDONLY"), ENVIRON_OUTSIDE)
+    t.attack(t.shared(privileged=True, pid="host"), seen(t.machine, ("offender", "r", "open", PATH, "RDONLY")), ENVIRON_OUTSIDE)
 
 
 @act("environ/host-pid-task-alias", kernels=("uml", "vm"))
 def host_pid_alias(t):
-    t.attack(t.shared(privileged=True, pid="host"), ("offender", "r", "open", "/proc/1/task/1/environ", "RDONLY"), ENVIRON_OUTSIDE)
+    t.attack(t.shared(privileged=True, pid="host"),
+             seen(t.machine, ("offender", "r", "open", "/proc/1/task/1/environ", "RDONLY")), ENVIRON_OUTSIDE)
 
 
 @act("environ/host-pid-disguised", kernels=("uml", "vm"))
 def host_pid_disguised(t):
     t.attack(t.shared(privileged=True, pid="host"),
-             ("runc", "disguise", "runc:[2:INIT]", "--", "r", "openat", PATH, "RDONLY"), ENVIRON_OUTSIDE)
+             seen(t.machine, ("runc", "disguise", "runc:[2:INIT]", "--", "r", "openat", PATH, "RDONLY")), ENVIRON_OUTSIDE)
 
 
 @act("environ/other-containers-pid", engines=("podman", "podman-runc", "docker"))

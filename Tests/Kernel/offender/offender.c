@@ -42,6 +42,7 @@
 #endif
 
 static int want_read;            /* option r */
+static int linger;               /* option s=MS: how long it lives after the act */
 static const char *want_write;   /* option w=TEXT */
 
 static int failed(const char *call)
@@ -578,8 +579,10 @@ static int act_wait_file(const char *path)
 
 static int act(int argc, char **argv)
 {
-    while (argc > 0 && (!strcmp(argv[0], "r") || !strncmp(argv[0], "w=", 2))) {
-        if (argv[0][0] == 'r') want_read = 1; else want_write = argv[0] + 2;
+    while (argc > 0 && (!strcmp(argv[0], "r") || !strncmp(argv[0], "w=", 2) || !strncmp(argv[0], "s=", 2))) {
+        if (argv[0][0] == 'r') want_read = 1;
+        else if (argv[0][0] == 's') linger = atoi(argv[0] + 2);
+        else want_write = argv[0] + 2;
         argc--; argv++;
     }
     const char *name = argc > 0 ? argv[0] : "";
@@ -770,5 +773,8 @@ int main(int argc, char **argv)
         return write(fd, text, n) == n ? 0 : 1;
     }
     if (argc >= 2 && !strcmp(argv[1], "serve")) return serve();
-    return act(argc - 1, argv + 1);
+    int status = act(argc - 1, argv + 1);
+    fflush(stdout);
+    if (linger) usleep((useconds_t)linger * 1000);
+    return status;
 }

@@ -12,7 +12,7 @@ import time
 
 import demo
 import standstill
-from harness import ALL, BLOCK, ENVIRON, Failure, act, field, is_about, is_since, numbered, want
+from harness import ALL, BLOCK, ENVIRON, Failure, act, field, is_about, is_since, numbered, seen, want
 from standstill import cgroups, first_process, is_frozen, read, thaw
 
 READ = ("offender", "r", "open", "/proc/1/environ", "RDONLY")
@@ -185,7 +185,7 @@ def attack(t, container, rule=ENVIRON, argv=READ):
     """The act, whose answer may not come before the container is released; the time before it."""
     time.sleep(0.03)
     since = time.time_ns()
-    container.send(*argv)
+    container.send(*(seen(t.machine, argv) if argv is READ else argv))
     t.expect(rule, container, since, only=False)
     return since
 
