@@ -180,6 +180,8 @@ package struct PrivilegeFacts: Sendable, Equatable {
     /// names no user namespace: it is in one itself.
     package func sharesHost(_ kind: NamespaceKind) -> Bool? {
         let seen = kernel.hostNamespaces?.contains(kind)
+        // Before the kernel's view is known, its own runtime's being at work still.
+        if isRootless, kind == .user, seen == nil { return false }
         guard !isRootless, seen == false, declaration.hostNamespaces?.contains(kind) == true else {
             return seen ?? declaration.hostNamespaces?.contains(kind)
         }

@@ -42,6 +42,17 @@ func ordinaryFacts() -> PrivilegeFacts {
         #expect(PrivilegeFacts().judged.verdict == nil)
     }
 
+    /// Its engine is in a user namespace, and says nothing of it; the kernel's word, once it is there, decides.
+    @Test func rootlessBeforeTheKernelIsAsked() {
+        var facts = sampleFacts(declared: true, userHost: nil)
+        facts.declaration.hostNamespaces = [.user]
+        #expect(facts.judged.verdict == .privileged)
+        facts.isRootless = true
+        #expect(facts.judged.verdict == .inUserNamespace)
+        facts.kernel.hostNamespaces = [.user]
+        #expect(facts.judged.verdict == .privileged)
+    }
+
     @Test func declaredYesWinsAndNoDoesNotContradictTheKernel() {
         #expect(sampleFacts(declared: true, capabilities: 0).judged.verdict == .privileged)
         #expect(sampleFacts(declared: true, userHost: false, capabilities: 0).judged.verdict == .inUserNamespace)

@@ -122,8 +122,9 @@ def run(t, engine):
             if told != wanted:
                 raise Failure("%s, not %s: %s" % (told, wanted, own["reasons"]))
             t.attack(container, ("cat", "/proc/1/environ"), ENVIRON)
-            if [a for a in t.alerts(since, container) if a["rule"] == PRIVILEGED]:
-                raise Failure("told as privileged")
+            told = [a["output"] for a in t.alerts(since, container) if a["rule"] == PRIVILEGED]
+            if told:
+                raise Failure("told as privileged: %s" % told)
             container.close()
             t.own.remove(container)
     finally:
