@@ -28,22 +28,45 @@ int na_audit_socket(uint32_t multicast_group, int receive_bytes) {
     return netlink_socket(NETLINK_AUDIT, multicast_group == 0 ? 0 : 1u << (multicast_group - 1), receive_bytes);
 }
 
-int na_connector_socket(int receive_bytes) {
-    int fd = netlink_socket(NETLINK_CONNECTOR, CN_IDX_PROC, receive_bytes);
-    if (fd < 0) return fd;
-    const uint32_t operation = PROC_CN_MCAST_LISTEN;
+int na_netlink_join(int socket, uint32_t group) {
+    return setsockopt(socket, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) == 0 ? 0 : -errno;
+}
+
+int na_netlink_leave(int socket, uint32_t group) {
+    return setsockopt(socket, SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, &group, sizeof group) == 0 ? 0 : -errno;
+}
+
+int na_audit_claim(int socket, uint32_t pid) {
+    struct {
+        struct nlmsghdr header;
+        struct audit_status status;
+    } request = {.header = {.nlmsg_len = sizeof request, .nlmsg_type = AUDIT_SET, .nlmsg_flags = NLM_F_REQUEST},
+                 .status = {.mask = AUDIT_STATUS_PID, .pid = pid}};
+    struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+    ssize_t sent = sendto(socket, &request, sizeof request, 0, (struct sockaddr *)&kernel, sizeof kernel);
+    return sent == (ssize_t)sizeof request ? 0 : -errno;
+}
+
+static int tell_connector(int socket, uint32_t operation) {
     char request[sizeof(struct nlmsghdr) + sizeof(struct cn_msg) + sizeof operation];
     struct nlmsghdr header = {.nlmsg_len = sizeof request, .nlmsg_type = NLMSG_DONE};
     struct cn_msg message = {.id = {.idx = CN_IDX_PROC, .val = CN_VAL_PROC}, .len = sizeof operation};
     memcpy(request, &header, sizeof header);
     memcpy(request + sizeof header, &message, sizeof message);
     memcpy(request + sizeof header + sizeof message, &operation, sizeof operation);
-    if (send(fd, request, sizeof request, 0) != (ssize_t)sizeof request) {
-        int error = errno;
-        close(fd);
-        return -error;
-    }
-    return fd;
+    return send(socket, request, sizeof request, 0) == (ssize_t)sizeof request ? 0 : -errno;
+}
+
+int na_connector_listen(int socket) { return tell_connector(socket, PROC_CN_MCAST_LISTEN); }
+int na_connector_leave(int socket) { return tell_connector(socket, PROC_CN_MCAST_IGNORE); }
+
+int na_connector_socket(int receive_bytes) {
+    int fd = netlink_socket(NETLINK_CONNECTOR, CN_IDX_PROC, receive_bytes);
+    if (fd < 0) return fd;
+    int error = na_connector_listen(fd);
+    if (error == 0) return fd;
+    close(fd);
+    return error;
 }
 
 int64_t na_socket_drops(int socket) {

@@ -47,6 +47,27 @@ void na_note_termination(void) {
     sigaction(SIGINT, &action, NULL);
 }
 
+static volatile sig_atomic_t hangup;
+
+static void note_hangup(int number) {
+    (void)number;
+    hangup = 1;
+}
+
+void na_note_hangup(void) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = note_hangup;
+    action.sa_flags = SA_RESTART;
+    sigaction(SIGHUP, &action, NULL);
+}
+
+int na_take_hangup(void) {
+    if (!hangup) return 0;
+    hangup = 0;
+    return 1;
+}
+
 int na_termination_noted(void) { return termination; }
 
 int na_set_thread_nice(int nice_value) {

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "linux_spawner.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/close_range.h>
 #include <sched.h>
 #include <signal.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -52,6 +54,19 @@ static pid_t start(const char *path, char *const words[], int descriptor) {
     _exit(127);
 }
 
+/* Passes the agent's sources and ends: the fork and the end are the process connector's, the node without a name (ENOENT,
+ * whoever asks) audit's, the open fanotify's. */
+static pid_t sing(const char *path, const char *number) {
+    pid_t pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+    if (pid != 0) return pid < 0 ? -errno : pid;
+    close_from(0);
+    int unsung = 0;
+    syscall(SYS_mknodat, AT_FDCWD, "", S_IFBLK | 0600, (unsigned)strtoul(number, NULL, 10));
+    if (errno != ENOENT) unsung |= NA_CANARY_NO_NODE;
+    if (open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) < 0) unsung |= NA_CANARY_NO_FILE;
+    _exit(unsung);
+}
+
 /* What one request asks for. -EINVAL when it is none. */
 static pid_t answer(const char *path, const char *const verbs[], char *request, size_t size, int descriptor) {
     char *words[word_limit + 1];
@@ -62,6 +77,7 @@ static pid_t answer(const char *path, const char *const verbs[], char *request, 
         words[count++] = word;
     }
     words[count] = NULL;
+    if (count == 4 && strcmp(words[1], "canary") == 0) return sing(words[2], words[3]);
     if (count < 2 || !is_among(words[1], verbs)) return -EINVAL;
     return start(path, words, descriptor);
 }

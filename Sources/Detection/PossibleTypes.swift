@@ -38,6 +38,20 @@ extension Program {
         }
     }
 
+    /// Whether the condition at `position` can only be true of an event of these types when `field = text` is.
+    func requires(_ field: FieldID, _ text: String, at position: Int, whenever types: EventTypeMask) -> Bool {
+        let node = nodes[position]
+        if possibleTypes(at: position).true.isDisjoint(with: types) { return true }
+        switch node.kind {
+        case .test:
+            return node.field == field && node.test == .textEqual
+                && literals[literalRanges[Int(node.operand)]].elementsEqual(text.utf8)
+        case .not: return false
+        case .all: return children(of: position).contains { requires(field, text, at: $0, whenever: types) }
+        case .any: return children(of: position).allSatisfy { requires(field, text, at: $0, whenever: types) }
+        }
+    }
+
     func children(of position: Int) -> [Int] {
         var children: [Int] = []
         var child = position + 1

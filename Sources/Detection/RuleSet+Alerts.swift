@@ -46,16 +46,7 @@ extension RuleSet {
     }
 
     private static func append(_ value: FieldValue, width: Int?, event: KernelEvent, to output: inout String) {
-        var text = ""
-        switch value {
-        case .missing, .unknown: text = "<NA>"
-        case .number(let number): text = String(number)
-        case .boolean(let boolean): text = boolean ? "true" : "false"
-        case .eventText(let offset, let count):
-            EscapedText.append(event.text[offset..<(offset + count)], to: &text)
-        case .text(let string): EscapedText.append(string, to: &text)
-        case .texts(let strings): EscapedText.append(strings.joined(separator: ", "), to: &text)
-        }
+        var text = value.printed(event)
         if let width { text = text.prefix(width) + String(repeating: " ", count: max(0, width - text.count)) }
         output += text
     }

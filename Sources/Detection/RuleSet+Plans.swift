@@ -12,6 +12,11 @@ extension RuleSet {
         var plan = AuditPlan()
         for rule in rules where rule.isEnabled {
             plan.calls.formUnion(rule.eventTypes.intersection(Self.plannedCalls))
+            if rule.eventTypes.contains(.mount),
+                !program.requires(.fileType, "block", at: rule.root, whenever: EventTypeMask(.mount))
+            {
+                plan.everyMount = true
+            }
             program.positiveTexts(at: rule.root) { field, texts, types in
                 if field == .fileType, texts.contains("block"), !types.isDisjoint(with: Self.opens) {
                     plan.blockDeviceOpens = true

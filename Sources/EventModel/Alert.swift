@@ -53,6 +53,8 @@ package struct Alert: Sendable {
     /// Every field of the output, and those that each alert carries.
     package var fields: [(name: String, value: AlertValue)]
     package var tags: [String]
+    /// By which `nodeagent explain` finds it; nil for what the agent says about itself.
+    package var id: String?
 
     package init(
         time: UInt64, rule: String, priority: Priority, source: String, output: String,

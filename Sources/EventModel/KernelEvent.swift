@@ -148,6 +148,13 @@ package struct KernelEvent: Sendable {
         cgroups = .none
     }
 
+    /// A copy that holds no more memory than its text needs: for one that is kept.
+    package var compacted: KernelEvent {
+        var event = self
+        event.text = text.map { $0 }
+        return event
+    }
+
     /// Adds bytes to the text; what does not fit in `textCapacity` is cut off.
     package mutating func append(_ bytes: Span<UInt8>) -> TextRange {
         let offset = text.count

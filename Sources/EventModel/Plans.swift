@@ -2,6 +2,9 @@
 package struct AuditPlan: Sendable, Equatable {
     /// Calls to hear of whole, whatever their arguments (mount and its new family, mknod).
     package var calls: Set<EventType> = []
+    /// A rule looks at calls of mount(2) that mount no file system as well: bind mounts, and changes of how mounts
+    /// propagate, of which a container's start has dozens.
+    package var everyMount = false
     /// Opens of a block device node, under any name.
     package var blockDeviceOpens = false
     /// Absolute host paths below /sys whose opens for writing are wanted, also where the file does not exist.

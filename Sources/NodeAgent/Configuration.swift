@@ -4,29 +4,31 @@ import Reporting
 
 /// `nodeagent.yaml`, read and checked. Every key has a default; an unknown key is an error.
 struct Configuration: Sendable {
-    struct Output: Sendable {
+    struct Output: Sendable, Equatable {
         var format: AlertFormat = .text
     }
 
-    struct Audit: Sendable {
+    struct Audit: Sendable, Equatable {
         var isEnabled = true
         var mode: AuditSession.Preference = .auto
         /// Of the socket, MiB. A record takes about 1 KB of it: 32 MiB hold a quarter of a second at the kernel's full rate.
         var receiveBufferMiB: Int32 = 32
         var budget = RecordBudget()
+        /// Whether audit is switched on again when another program switches it off.
+        var restoresEnabled = false
     }
 
-    struct Connector: Sendable {
+    struct Connector: Sendable, Equatable {
         var receiveBufferMiB: Int32 = 4
     }
 
-    struct Containers: Sendable {
+    struct Containers: Sendable, Equatable {
         /// Runtime binaries beside those found at the usual places.
         var runtimePaths: [String] = []
     }
 
     /// The metrics endpoint.
-    struct Metrics: Sendable {
+    struct Metrics: Sendable, Equatable {
         var isEnabled = true
         /// An IPv4 or IPv6 address, without brackets.
         var address = "127.0.0.1"
@@ -66,7 +68,7 @@ struct Configuration: Sendable {
         var freezeSeconds = 900
     }
 
-    struct Evidence: Sendable {
+    struct Evidence: Sendable, Equatable {
         /// Where rules put their tarballs. Nil: `evidence` in the state directory.
         var directory: String?
         /// Of one collection: content read, before it is compressed.
@@ -88,20 +90,10 @@ struct Configuration: Sendable {
     var response = Response()
     var evidence = Evidence()
     var metrics = Metrics()
+    /// How often the agent's own canary passes each source.
+    var canarySeconds = 60
     /// Of the seccomp filters of the agent's processes.
     var confinement = SystemCallFilter.Mode.enforce
-
-    /// Where the agent keeps its socket and its state while it runs.
-    func resolvedRuntimeDirectory(_ environment: [String: String]) -> String {
-        runtimeDirectory ?? Self.first(environment["RUNTIME_DIRECTORY"]) ?? "/run/nodeagent"
-    }
-
-    func resolvedStateDirectory(_ environment: [String: String]) -> String {
-        stateDirectory ?? Self.first(environment["STATE_DIRECTORY"]) ?? "/var/lib/nodeagent"
-    }
-
-    /// systemd gives a colon-separated list when a unit names several.
-    private static func first(_ list: String?) -> String? { list?.split(separator: ":").first.map(String.init) }
 }
 
 /// How many records a second our rules may add to what others (auditd, journald) have to store.

@@ -59,6 +59,12 @@ extension YAMLDocument {
                     configuration.confinement = try choice(node)
                     return true
                 }
+            case "canary":
+                try section(node, "canary") { (key, node) throws(ConfigurationError) in
+                    guard key == "interval_seconds" else { return false }
+                    configuration.canarySeconds = try integer(node, 1...3600)
+                    return true
+                }
             case "metrics":
                 try metrics(node, &configuration.metrics)
             case "response":
@@ -90,6 +96,7 @@ extension YAMLDocument {
             switch key {
             case "enabled": audit.isEnabled = try boolean(node)
             case "mode": audit.mode = try choice(node)
+            case "restore_enabled": audit.restoresEnabled = try boolean(node)
             case "receive_buffer_mib": audit.receiveBufferMiB = Int32(try integer(node, 1...1024))
             case "budget":
                 try section(node, "audit.budget") { (key, node) throws(ConfigurationError) in

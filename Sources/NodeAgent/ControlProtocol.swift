@@ -13,11 +13,15 @@ struct ControlRequest: Codable, Sendable {
         case release
         /// What `container` did lately, for evidence.
         case history
+        /// Why `alert` was told; without one, the last.
+        case explain
     }
     var version = 1
     var command: Command
     /// Its whole id, the beginning of one, or its name.
     var container: String?
+    /// The id of an alert.
+    var alert: String?
 }
 
 /// One response line. `error` is set when the request could not be served.
@@ -30,6 +34,7 @@ struct ControlResponse: Codable, Sendable {
     var actions: [ActionListing]?
     /// JSON lines.
     var history: String?
+    var explanation: Explanation?
     var error: String?
 }
 

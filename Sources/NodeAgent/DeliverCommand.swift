@@ -49,8 +49,9 @@ struct DeliverCommand: ParsableCommand {
         SystemCallFilter(.deliverer, mode: confinement, environment: environment()).loadOrExit()
         // After the change of identity, which clears it.
         _ = na_die_with_parent(parent, SIGTERM)
-        // The sensor says when it is over; a Ctrl-C in its terminal is not for this process.
+        // The sensor says when it is over; a Ctrl-C in its terminal, or a hangup, is not for this process.
         signal(SIGINT, SIG_IGN)
+        signal(SIGHUP, SIG_IGN)
         signal(SIGPIPE, SIG_IGN)
         // Up to here this thread is the only one: what is started below can have no right that it has not.
         let endpoint = MetricsEndpoint()

@@ -22,7 +22,6 @@ final class Housekeeper: Sendable {
         var losses = Losses()
         var containers: Set<ContainerCgroup> = []
         var nextFullRead: UInt64 = 0
-        var budget: BudgetWatch
         var runtimes: Set<FileID>?
         /// The last survey did not end.
         var hangs = false
@@ -48,8 +47,7 @@ final class Housekeeper: Sendable {
     private static let fullReadInterval: UInt64 = 60_000_000_000
 
     init(
-        processReader: ProcessReader, containerReader: ContainerReader, tree: CgroupTree, budget: RecordBudget,
-        log: Logger,
+        processReader: ProcessReader, containerReader: ContainerReader, tree: CgroupTree, log: Logger,
         report: @escaping @Sendable (Pipeline.Report) -> Void
     ) throws(SystemError) {
         self.processReader = processReader
@@ -59,7 +57,7 @@ final class Housekeeper: Sendable {
         self.report = report
         stop = try WakeEvent()
         wake = try WakeEvent()
-        state = Mutex(State(budget: BudgetWatch(budget: budget)))
+        state = Mutex(State())
     }
 
     func requestStop() { stop.signal() }
@@ -207,11 +205,6 @@ final class Housekeeper: Sendable {
         }
     }
 
-    /// What to do about the records that our rules add on a host where others store each of them.
-    func budgetVerdict(_ records: [AuditRuleGroup: UInt64]) -> BudgetWatch.Verdict? {
-        state.withLock { $0.budget.add(records, now: monotonicNanoseconds()) }
-    }
-
     /// After an upgrade the runtime's old inode is nobody's: the new one is to be known before it sets a container up.
     func followRuntimes(_ paths: [String]) {
         let found = HostIdentity.findRuntimes(paths)
@@ -220,55 +213,5 @@ final class Housekeeper: Sendable {
             return state.runtimes.map { $0 != found } ?? false
         }
         if isNew { report(.runtimes(found)) }
-    }
-}
-
-/// Averages of records a second against the budget.
-struct BudgetWatch: Sendable {
-    enum Verdict: Equatable, Sendable {
-        /// Over a minute more than an idle host should store: told once. A host that starts containers is not idle.
-        case aboveIdle(rate: UInt64)
-        /// Over five seconds more than a busy one may: the loudest group goes.
-        case aboveBusy(AuditRuleGroup, rate: UInt64)
-    }
-
-    let budget: RecordBudget
-    private var samples: [(time: UInt64, records: [AuditRuleGroup: UInt64])] = []
-    private var hasToldIdle = false
-
-    init(budget: RecordBudget) { self.budget = budget }
-
-    /// - Parameter records: all records so far, by group.
-    mutating func add(_ records: [AuditRuleGroup: UInt64], now: UInt64) -> Verdict? {
-        samples.append((now, records))
-        samples.removeAll { $0.time + 61_000_000_000 < now }
-        if let (rate, loudest) = rate(over: 5, records, now), rate > UInt64(budget.busy), let loudest {
-            samples.removeAll()
-            return .aboveBusy(loudest, rate: rate)
-        }
-        if !hasToldIdle, let (rate, _) = rate(over: 60, records, now), rate > UInt64(budget.idle) {
-            hasToldIdle = true
-            return .aboveIdle(rate: rate)
-        }
-        return nil
-    }
-
-    private func rate(
-        over seconds: UInt64, _ records: [AuditRuleGroup: UInt64], _ now: UInt64
-    ) -> (rate: UInt64, loudest: AuditRuleGroup?)? {
-        guard let start = samples.last(where: { $0.time + seconds * 1_000_000_000 <= now }) else { return nil }
-        let added = records.merging(start.records) { $0 - $1 }
-        let sum = added.values.reduce(0, +)
-        return (sum * 1_000_000_000 / max(1, now - start.time), added.max { $0.value < $1.value }?.key)
-    }
-}
-
-extension Alert {
-    /// What the agent says about itself: source `internal`, as in Falco.
-    static func `internal`(_ rule: String, _ output: String, priority: Priority = .warning) -> Alert {
-        Alert(
-            time: realtimeNanoseconds(), rule: rule, priority: priority, source: "internal",
-            output: "\(rule): \(output)",
-            fields: [(name: "evt.source", value: .text("internal"))], tags: [])
     }
 }

@@ -15,7 +15,8 @@ final class MarkSupervisor: Sendable {
     }
 
     private let state = Mutex(State())
-    private let make: @Sendable () throws(SystemError) -> MarkWorker
+    private let marks: Mutex<ContainerMarks>
+    private let make: @Sendable (ContainerMarks) throws(SystemError) -> MarkWorker
     private let log: Logger
 
     /// Threads that hang for ever are not made without end.
@@ -23,13 +24,14 @@ final class MarkSupervisor: Sendable {
 
     init(marks: ContainerMarks, proc: ProcFilesystem, hostMountNamespace: NamespaceID, log: Logger) {
         self.log = log
-        make = { () throws(SystemError) in
+        self.marks = Mutex(marks)
+        make = { (marks) throws(SystemError) in
             try MarkWorker(marks: marks, proc: proc, hostMountNamespace: hostMountNamespace, log: log)
         }
     }
 
     func start() throws(SystemError) {
-        let worker = try make()
+        let worker = try make(marks.withLock { $0 })
         // A worker may hang in a container's file system: its thread is never joined.
         let thread = try NamedThread("marks", nice: -10) { worker.run() }
         thread.detach()
@@ -49,20 +51,38 @@ final class MarkSupervisor: Sendable {
     }
     var abandonedCount: Int { state.withLock { $0.abandoned } }
 
+    /// Marks other files from now on, also in these containers' processes.
+    func setPlan(_ plan: MarkPlan, containers: [Int32]) {
+        let failures = marks.withLock { $0.setPlan(plan) }
+        for failure in failures { log.warning("no mark on the host's own \(failure)") }
+        state.withLock { Self.retire(&$0) }
+        restart()
+        for pid in containers { send(.scan(pid: pid)) }
+    }
+
+    private static func retire(_ state: inout State) {
+        guard let worker = state.worker else { return }
+        worker.requestStop()
+        state.earlier += worker.count
+        state.earlierStarts.marked += worker.starts.marked
+        state.earlierStarts.unmarked += worker.starts.unmarked
+        state.worker = nil
+    }
+
     /// Called about once a second.
     func check() {
         let isStuck = state.withLock { state in
             guard let worker = state.worker, worker.isStuck, state.abandoned < Self.abandonedLimit else { return false }
-            worker.requestStop()
-            state.earlier += worker.count
-            state.earlierStarts.marked += worker.starts.marked
-            state.earlierStarts.unmarked += worker.starts.unmarked
+            Self.retire(&state)
             state.abandoned += 1
-            state.worker = nil
             return true
         }
         guard isStuck else { return }
         log.error("a container's file system does not answer; its mounts are not marked")
+        restart()
+    }
+
+    private func restart() {
         do {
             try start()
         } catch {

@@ -38,8 +38,8 @@ final class MetricsSource: Sendable {
         var refusals: RefusedCalls
         /// Nil without audit.
         var audit: (@Sendable () -> AuditReading)?
-        /// Rules of ours that stand in the kernel; nil when it cannot be asked. Not cheap: the kernel starts a thread for it.
-        var auditRules: @Sendable () -> Int?
+        var canary: Canary
+        var rules: RuleReload
         var containers: @Sendable () -> [Container]
         /// The containers that ran at the start are described and marked.
         var isSettled: @Sendable () -> Bool
@@ -51,9 +51,6 @@ final class MetricsSource: Sendable {
         /// Events of a source when it was looked at, and when it last had more than before.
         var lastEvents: [EventSourceName: (count: UInt64, time: UInt64)] = [:]
         var nextSlowRound: UInt64 = 0
-        var auditRules: Int?
-        /// The first answer, and what was installed then: rules with the same meaning are one to the kernel.
-        var auditRulesAtStart: (standing: Int, installed: Int)?
         var unaudited: Int?
     }
 
@@ -62,18 +59,15 @@ final class MetricsSource: Sendable {
 
     private let parts: Parts
     private let coverage: Coverage
-    private let rules: (enabled: Int, disabled: Int)
     private let kernel: String
     private let startedAt = realtimeNanoseconds()
     private let state = Mutex(State())
 
     private static let slowInterval: UInt64 = 30_000_000_000
 
-    init(_ parts: Parts, coverage: Coverage, rules: RuleSet) {
+    init(_ parts: Parts, coverage: Coverage) {
         self.parts = parts
         self.coverage = coverage
-        let enabled = rules.rules.count(where: \.isEnabled)
-        self.rules = (enabled, rules.rules.count - enabled)
         let release = (try? readFile("/proc/sys/kernel/osrelease", limit: 256)) ?? []
         kernel = String(decoding: release.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
     }
@@ -88,7 +82,7 @@ final class MetricsSource: Sendable {
 
     func snapshot() -> MetricsSnapshot {
         let reading = parts.audit?()
-        slowRound(reading)
+        slowRound()
         var snapshot = MetricsSnapshot(time: realtimeNanoseconds(), obstacles: obstacles(reading))
         snapshot.add(.buildInfo, NodeAgent.version, kernel, value: 1)
         addSources(reading, to: &snapshot)
@@ -103,8 +97,8 @@ final class MetricsSource: Sendable {
         for command in ["run", "deliver", "collect"] {
             snapshot.add(.callsRefused, command, count: refused[command] ?? 0)
         }
-        snapshot.add(.rulesLoaded, value: Double(rules.enabled))
-        snapshot.add(.rulesDisabled, value: Double(rules.disabled))
+        addRules(to: &snapshot)
+        addCanary(to: &snapshot)
         snapshot.add(.alertsDropped, count: parts.writer.droppedCount)
         snapshot.add(.alertRepeatsSuppressed, count: parts.statistics.repeats.load(ordering: .relaxed))
         snapshot.add(.eventToAlert, parts.statistics.eventToAlert.value)
@@ -114,7 +108,7 @@ final class MetricsSource: Sendable {
     }
 
     /// What takes the kernel or /proc some work.
-    private func slowRound(_ reading: AuditReading?) {
+    private func slowRound() {
         let now = monotonicNanoseconds()
         let isDue = state.withLock { state in
             guard now >= state.nextSlowRound else { return false }
@@ -122,33 +116,22 @@ final class MetricsSource: Sendable {
             return true
         }
         guard isDue else { return }
-        let standing = parts.auditRules()
         let unaudited = coverage.auditEnabledAt.map { UnauditedTasks.count(before: $0, proc: ProcFilesystem()) }
-        state.withLock { state in
-            state.auditRules = standing
-            state.unaudited = unaudited
-            if state.auditRulesAtStart == nil, let standing, let reading {
-                state.auditRulesAtStart = (standing, reading.installedRules)
-            }
-        }
+        state.withLock { $0.unaudited = unaudited }
     }
 
     private func obstacles(_ reading: AuditReading?) -> [String] {
         let isSettled = parts.isSettled()
-        let (isArmed, hasSettled, missing) = state.withLock { state in
+        let (isArmed, hasSettled) = state.withLock { state in
             if state.isArmed, isSettled { state.hasSettled = true }
-            var missing = 0
-            if let start = state.auditRulesAtStart, let standing = state.auditRules, let reading {
-                missing = start.standing - (start.installed - reading.installedRules) - standing
-            }
-            return (state.isArmed, state.hasSettled, missing)
+            return (state.isArmed, state.hasSettled)
         }
         var obstacles: [String] = []
         if !isArmed { obstacles.append("starting: not every source is armed yet") }
         if isArmed, !hasSettled {
             obstacles.append("containers: those that ran before the agent are not all described and marked yet")
         }
-        return obstacles + (reading?.obstacles(pid: getpid(), missingRules: missing) ?? [])
+        return obstacles + (reading?.obstacles(pid: getpid()) ?? []) + parts.canary.obstacles
     }
 
     // MARK: Families
@@ -207,7 +190,7 @@ final class MetricsSource: Sendable {
         snapshot.add(.auditBacklogLimit, value: Double(status.backlogLimit))
         snapshot.add(.auditEnabled, value: Double(status.enabled))
         snapshot.add(.auditDaemon, value: status.daemon == UInt32(bitPattern: getpid()) ? 1 : 0)
-        if let rules = state.withLock({ $0.auditRules }) { snapshot.add(.auditRules, value: Double(rules)) }
+        if let rules = reading.standingRules { snapshot.add(.auditRules, value: Double(rules)) }
     }
 
     private func addCoverage(to snapshot: inout MetricsSnapshot) {
@@ -220,6 +203,22 @@ final class MetricsSource: Sendable {
             snapshot.add(.coverageTasksWithoutAudit, value: Double(unaudited))
         }
         if let marks = parts.marks { snapshot.add(.fanotifyMarks, count: marks.count) }
+    }
+
+    private func addRules(to snapshot: inout MetricsSnapshot) {
+        let (rules, result) = (parts.rules.current, parts.rules.result)
+        let enabled = rules.rules.count(where: \.isEnabled)
+        snapshot.add(.rulesLoaded, value: Double(enabled))
+        snapshot.add(.rulesDisabled, value: Double(rules.rules.count - enabled))
+        snapshot.add(.rulesReloadSucceeded, value: result.succeeded ? 1 : 0)
+        snapshot.add(.rulesReloadTime, value: Double(result.takenAt / 1_000_000) / 1000)
+    }
+
+    private func addCanary(to snapshot: inout MetricsSnapshot) {
+        for (source, figures) in parts.canary.figures.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            snapshot.add(.canaryLastSeen, source.rawValue, value: Double(figures.lastSeen / 1_000_000) / 1000)
+            snapshot.add(.canaryMissed, source.rawValue, count: figures.missed)
+        }
     }
 
     private func addContainers(to snapshot: inout MetricsSnapshot) {

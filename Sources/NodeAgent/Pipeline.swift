@@ -33,9 +33,20 @@ final class Pipeline: @unchecked Sendable {
         case alert(Alert)
     }
 
+    /// The rules that events are judged by; exchanged as a whole by a reload.
+    struct RulesInUse: Sendable {
+        var rules: RuleSet
+        /// What is to be done about a rule's alerts, by the rule's place in `rules`.
+        var actions: [Int: Set<Configuration.Response.Action>]
+        /// Files below /sys whose opens count under whichever name.
+        var watched: [AuditNormalizer.WatchedObject]
+    }
+
     /// What it sends out. Called on the pipeline's thread; none may block.
     struct Outputs: Sendable {
         var alert: @Sendable (Alert) -> Void
+        /// Audit says something about audit.
+        var auditNotice: @Sendable (AuditNotice) -> Void
         var discovered: @Sendable (ContainerDiscovery) -> Void
         var mark: @Sendable (MarkWorker.Request) -> Void
         var requestWatermark: @Sendable () -> Void
@@ -55,14 +66,20 @@ final class Pipeline: @unchecked Sendable {
         var deadline: UInt64
         /// A file of /proc that was gone before it could be looked at: the actor's command line may say which it was.
         var lacksName = false
+        /// As audit gave them, for people who ask.
+        var records: [String] = []
     }
 
-    private let rules: RuleSet
-    /// What is to be done about a rule's alerts, by the rule's place in `rules`.
-    private let actions: [Int: Set<Configuration.Response.Action>]
-    private let history: EventHistory
+    private var rules: RuleSet
+    private var actions: [Int: Set<Configuration.Response.Action>]
     /// Files of /proc that rules name, `1/environ`.
-    private let procfsEntries: Set<String>
+    private var procfsEntries: Set<String>
+    /// What a reload has handed in.
+    private let newRules = Mutex<RulesInUse?>(nil)
+    private let hasNewRules = Atomic<Bool>(false)
+    private let history: EventHistory
+    private let grounds: AlertGrounds
+    private let canary: Canary
     private let audit: AuditReader?
     private let refusals: RefusedCalls
     private let inputs: Inputs
@@ -90,6 +107,8 @@ final class Pipeline: @unchecked Sendable {
     private var changes: [ProcessChange] = []
     private var accesses: [FileAccess] = []
     private var reports: [Report] = []
+    /// A notice of audit came, and the rest of its event has not yet.
+    private var awaitsAuthor = false
     private var nextExpiry: UInt64 = 0
     private var nextFollowing: UInt64 = 0
 
@@ -108,25 +127,41 @@ final class Pipeline: @unchecked Sendable {
     private static let turn = 256
 
     init(
-        rules: RuleSet, actions: [Int: Set<Configuration.Response.Action>], history: EventHistory,
-        inventory: Inventory, audit: AuditReader?, refusals: RefusedCalls, watched: [AuditNormalizer.WatchedObject],
-        inputs: Inputs, outputs: Outputs, wake: WakeEvent, statistics: PipelineStatistics
+        rules inUse: RulesInUse, history: EventHistory, grounds: AlertGrounds, canary: Canary, inventory: Inventory,
+        audit: AuditReader?, refusals: RefusedCalls, inputs: Inputs, outputs: Outputs, wake: WakeEvent,
+        statistics: PipelineStatistics
     ) throws(AuditAssemblerError) {
-        self.rules = rules
-        self.actions = actions
+        rules = inUse.rules
+        actions = inUse.actions
         self.history = history
+        self.grounds = grounds
+        self.canary = canary
         self.inventory = inventory
         self.audit = audit
         self.refusals = refusals
-        procfsEntries = rules.markPlan.procfs
+        procfsEntries = inUse.rules.markPlan.procfs
         self.inputs = inputs
         self.outputs = outputs
         self.wake = wake
         self.statistics = statistics
         assembler = try AuditAssembler()
-        normalizer = AuditNormalizer(
-            watched: watched, wanted: Set(EventType.allCases.filter { rules.wants($0) || $0.changesMounts }))
+        normalizer = Self.normalizer(inUse)
         matched.reserveCapacity(rules.rules.count)
+    }
+
+    /// Events that the rules look at, those that say where marks are missing, and the canary's.
+    private static func normalizer(_ inUse: RulesInUse) -> AuditNormalizer {
+        AuditNormalizer(
+            watched: inUse.watched,
+            wanted: Set(
+                EventType.allCases.filter { inUse.rules.wants($0) || $0.changesMounts || $0 == .mknodat }))
+    }
+
+    /// From any thread: events are judged by these rules from the next turn on.
+    func use(_ inUse: RulesInUse) {
+        newRules.withLock { $0 = inUse }
+        hasNewRules.store(true, ordering: .releasing)
+        wake.signal()
     }
 
     func requestStop() {
@@ -140,6 +175,7 @@ final class Pipeline: @unchecked Sendable {
                 _ = waitReadable([wake.rawDescriptor], milliseconds: candidates.isEmpty ? 100 : 1)
             }
             wake.clear()
+            if hasNewRules.exchange(false, ordering: .acquiring) { takeRules() }
             takeProcesses()
             takeReports()
             takeFiles()
@@ -152,6 +188,25 @@ final class Pipeline: @unchecked Sendable {
     }
 
     // MARK: Inputs
+
+    /// What waits to be judged is judged by the new rules.
+    private func takeRules() {
+        guard let inUse = newRules.withLock({ $0.take() }) else { return }
+        rules = inUse.rules
+        actions = inUse.actions
+        procfsEntries = inUse.rules.markPlan.procfs
+        normalizer = Self.normalizer(inUse)
+        let waiting = candidates
+        candidates.removeAll(keepingCapacity: true)
+        for var candidate in waiting {
+            if !candidate.lacksName {
+                rules.candidates(for: candidate.event, into: &matched)
+                guard !matched.isEmpty else { continue }
+                candidate.rules = matched
+            }
+            candidates.append(candidate)
+        }
+    }
 
     private func takeProcesses() {
         inputs.processes.take(into: &changes)
@@ -225,7 +280,7 @@ final class Pipeline: @unchecked Sendable {
         event.pid = container.initProcess?.pid ?? 0
         rules.candidates(for: event, into: &matched)
         guard !matched.isEmpty else { return }
-        emit(event, matched, inventory.attribution(of: container))
+        emit(Candidate(event: event, rules: matched, deadline: 0), inventory.attribution(of: container))
     }
 
     /// A process outside its container's cgroup is an event as well: `evt.type = cgroup_leave`. It waits for the
@@ -249,7 +304,8 @@ final class Pipeline: @unchecked Sendable {
             event.pid = leaving.process.key.pid
             event.cgroups = event.append(leaving.cgroups)
             rules.candidates(for: event, into: &matched)
-            if !matched.isEmpty { emit(event, matched, inventory.attribution(of: leaving)) }
+            guard !matched.isEmpty else { continue }
+            emit(Candidate(event: event, rules: matched, deadline: 0), inventory.attribution(of: leaving))
         }
     }
 
@@ -262,7 +318,9 @@ final class Pipeline: @unchecked Sendable {
             if access.object == nil {
                 keep(Candidate(event: event, rules: [], deadline: deadline(), lacksName: true))
             } else {
-                consider(event)
+                rules.candidates(for: event, into: &matched)
+                guard !matched.isEmpty else { continue }
+                keep(Candidate(event: event, rules: matched, deadline: deadline()))
             }
         }
     }
@@ -274,6 +332,10 @@ final class Pipeline: @unchecked Sendable {
         while left > 0, audit.ring.count > 0 {
             audit.withFront { type, payload in
                 if type == AuditRecordType.seccomp, let alert = refusals.note(payload) { outputs.alert(alert) }
+                if let notice = AuditNotice(type: type, payload: payload) {
+                    outputs.auditNotice(notice)
+                    awaitsAuthor = notice == .changed || awaitsAuthor
+                }
                 assembler.add(type: type, payload: payload, now: now) { assembled in take(assembled, now) }
             }
             audit.ring.release()
@@ -289,10 +351,17 @@ final class Pipeline: @unchecked Sendable {
         if statistics.countsGroups.load(ordering: .relaxed), let group = assembled.ownGroup {
             statistics.add(assembled.recordCount, of: group)
         }
+        if awaitsAuthor, let author = AuditAuthor(assembled) {
+            awaitsAuthor = false
+            outputs.auditNotice(.changedBy(author))
+        }
         guard normalizer.normalize(assembled, received: now, into: &event) else { return }
         statistics.normalized.wrappingAdd(1, ordering: .relaxed)
         if event.type.changesMounts, let result = event.result, result >= 0 { remark(event.pid, event.type, result) }
-        consider(event)
+        if canary.hears(event) { return }
+        rules.candidates(for: event, into: &matched)
+        guard !matched.isEmpty else { return }
+        keep(Candidate(event: event, rules: matched, deadline: deadline(), records: assembled.lines))
     }
 
     /// A container that mounted something may have a procfs or sysfs without marks now.
@@ -306,13 +375,6 @@ final class Pipeline: @unchecked Sendable {
     }
 
     // MARK: Judgement
-
-    private func consider(_ event: borrowing KernelEvent) {
-        matched.removeAll(keepingCapacity: true)
-        rules.candidates(for: event, into: &matched)
-        guard !matched.isEmpty else { return }
-        keep(Candidate(event: copy event, rules: matched, deadline: deadline()))
-    }
 
     private func deadline() -> UInt64 { monotonicNanoseconds() + Self.patience }
 
@@ -362,7 +424,7 @@ final class Pipeline: @unchecked Sendable {
         if candidate.lacksName {
             judgeNameless(candidate.event, attribution)
         } else {
-            emit(candidate.event, candidate.rules, attribution)
+            emit(candidate, attribution)
         }
         return true
     }
@@ -375,7 +437,7 @@ final class Pipeline: @unchecked Sendable {
             var named = event
             named.name = named.append("/proc/" + entry)
             rules.candidates(for: named, into: &matched)
-            emit(named, matched, attribution)
+            emit(Candidate(event: named, rules: matched, deadline: 0), attribution)
         }
     }
 
@@ -396,22 +458,25 @@ final class Pipeline: @unchecked Sendable {
                 attribution.certainty = .ambiguous("its process was gone, and its command line names the file")
                 statistics.count(attribution)
                 rules.candidates(for: named, into: &matched)
-                emit(named, matched, attribution)
+                emit(Candidate(event: named, rules: matched, deadline: 0), attribution)
                 isFound = true
             }
         }
         return isFound
     }
 
-    private func emit(_ event: KernelEvent, _ candidates: [Int], _ attribution: Attribution) {
-        for rule in rules.matches(for: event, attribution: attribution, candidates: candidates) {
+    private func emit(_ candidate: Candidate, _ attribution: Attribution) {
+        let event = candidate.event
+        for rule in rules.matches(for: event, attribution: attribution, candidates: candidate.rules) {
             guard repeats.admit(rule: rules.rules[rule].name, event: event, attribution: attribution) != nil
             else {
                 statistics.repeats.wrappingAdd(1, ordering: .relaxed)
                 continue
             }
             statistics.alerts.wrappingAdd(1, ordering: .relaxed)
-            let alert = rules.alert(rule: rule, event: event, attribution: attribution)
+            var alert = rules.alert(rule: rule, event: event, attribution: attribution)
+            alert.id = grounds.add(
+                alert, rule: rule, of: rules, event: event, attribution: attribution, records: candidate.records)
             // Before the alert: it is printed by another thread, and a container that goes on meanwhile does more harm.
             if let actions = actions[rule], let container = attribution.container {
                 // Who has broken out of a nested container is in the outer one, which chose how the inner one is called.

@@ -44,8 +44,7 @@ final class ResponseWorker: Sendable {
         var recent: [ActionListing] = []
     }
 
-    private let mode: Configuration.Response.Mode
-    private let timeToLive: UInt64
+    private let settings: Mutex<Configuration.Response>
     private let tell: @Sendable (Alert) -> Void
     private let counters: ActionCounters
     private let runtimePaths: [String]
@@ -75,8 +74,7 @@ final class ResponseWorker: Sendable {
         configuration: Configuration.Response, isolation: consuming sending Isolation, collector: CollectorQueue,
         counters: ActionCounters, runtimePaths: [String], tell: @escaping @Sendable (Alert) -> Void
     ) throws(SystemError) {
-        mode = configuration.mode
-        timeToLive = UInt64(configuration.freezeSeconds) * 1_000_000_000
+        settings = Mutex(configuration)
         self.counters = counters
         self.runtimePaths = runtimePaths
         self.tell = tell
@@ -85,6 +83,12 @@ final class ResponseWorker: Sendable {
         messages = Mailbox(capacity: 1024, consumer: wake)
         state = Mutex(State(isolation: isolation, collector: collector))
     }
+
+    private var isDryRun: Bool { settings.withLock { $0.mode } == .dryRun }
+    private var timeToLive: UInt64 { UInt64(settings.withLock { $0.freezeSeconds }) * 1_000_000_000 }
+    var mode: Configuration.Response.Mode { settings.withLock { $0.mode } }
+    /// Holds for what is asked for from now on.
+    func use(_ new: Configuration.Response) { settings.withLock { $0 = new } }
 
     var status: Published { published.withLock { $0 } }
 
@@ -200,7 +204,7 @@ final class ResponseWorker: Sendable {
         }
         if request.actions.contains(.freeze) {
             let record = state.isolation.freeze(
-                container, ttl: timeToLive, origin: .rule(rule), dryRun: mode == .dryRun)
+                container, ttl: timeToLive, origin: .rule(rule), dryRun: isDryRun)
             if record.nanoseconds != nil {
                 counters.stoodStill(after: monotonicNanoseconds() &- request.eventReceived)
             }
@@ -217,14 +221,14 @@ final class ResponseWorker: Sendable {
     }
 
     private func kill(_ container: Container, _ rule: String, _ state: borrowing State) {
-        note(state.isolation.kill(container, origin: .rule(rule), dryRun: mode == .dryRun))
+        note(state.isolation.kill(container, origin: .rule(rule), dryRun: isDryRun))
     }
 
     /// Whether a collection was started or waits.
     private func collect(_ request: ResponseRequest, _ state: inout State) -> Bool {
         let container = request.container
         let now = monotonicNanoseconds()
-        guard mode != .dryRun else {
+        guard !isDryRun else {
             note("collect", container.id, .rule(request.alert.rule), "dry_run", nil, from: now)
             tell(
                 .collection(

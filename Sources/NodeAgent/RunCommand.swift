@@ -37,6 +37,7 @@ struct RunCommand: ParsableCommand {
             lock = try Self.lock()
             // Until the service group listens: a signal during the start must not leave audit as we set it.
             na_note_termination()
+            na_note_hangup()
             guard Right.dropOthers() else {
                 throw CommandFailure(.failed, "cannot give up capabilities: \(errorText(errno))")
             }
@@ -80,23 +81,8 @@ struct RunCommand: ParsableCommand {
 
     /// Configuration, rules, rights and directories, checked in the order in which a person can mend them.
     private func prepare() throws -> Sensor.Setup {
-        let configuration: Configuration
-        do {
-            configuration = try ConfigurationReader.read(config)
-        } catch {
-            throw CommandFailure(.invalidConfiguration, "the configuration is invalid\n\(error)")
-        }
-        let rules: RuleSet
-        do {
-            var files: [(name: String, text: String)] = []
-            for file in configuration.ruleFiles.flatMap(Self.files) {
-                files.append((name: file.path, text: try Self.text(of: file)))
-            }
-            rules = try RuleSet(files: files)
-        } catch {
-            throw CommandFailure(.invalidConfiguration, "the rules are invalid\n\(error)")
-        }
-        let actions = try Self.actions(configuration.response, rules)
+        let loaded = try LoadedRules(configurationFile: config)
+        let configuration = loaded.configuration
         let missing = Right.missing()
         guard missing.isEmpty else {
             let lines = missing.map { "  \($0.name): \($0.loss)" }.joined(separator: "\n")
@@ -106,7 +92,7 @@ struct RunCommand: ParsableCommand {
         if unsafe mkdir(directory, 0o700) != 0 && errno != EEXIST {
             throw CommandFailure(.failed, "cannot make the runtime directory \(directory): \(errorText(errno))")
         }
-        let evidence = try evidenceDirectory(configuration, needed: !actions.isEmpty)
+        let evidence = try configuration.evidenceDirectory(needed: !loaded.actions.isEmpty)
         var log = Logger(label: "nodeagent") { StreamLogHandler.standardError(label: $0) }
         log.logLevel = logLevel
         if configuration.metrics.isEnabled, !configuration.metrics.isLoopback {
@@ -114,58 +100,12 @@ struct RunCommand: ParsableCommand {
                 "metrics are served on \(configuration.metrics.address): whoever reaches it reads which rules and sources this host has; metrics.address: 127.0.0.1 keeps it to the host"
             )
         }
-        for warning in rules.warnings { log.warning("\(warning.warningDescription)") }
+        for warning in loaded.rules.warnings { log.warning("\(warning.warningDescription)") }
         return Sensor.Setup(
-            configuration: configuration, rules: rules, runtimeDirectory: directory, evidenceDirectory: evidence,
-            actions: actions, format: output ?? configuration.output.format,
+            loaded: loaded, configurationFile: config, runtimeDirectory: directory, evidenceDirectory: evidence,
+            format: output ?? configuration.output.format,
             spawner: try Spawner(executable: readLink("/proc/self/exe")),
             notification: ServiceNotification(environment: environment()), log: log)
-    }
-
-    /// What is to be done, by the rule's place. A name that no rule has would be an action that never comes.
-    private static func actions(
-        _ response: Configuration.Response, _ rules: RuleSet
-    ) throws -> [Int: Set<Configuration.Response.Action>] {
-        var actions: [Int: Set<Configuration.Response.Action>] = [:]
-        for entry in response.rules {
-            guard let index = rules.rules.firstIndex(where: { $0.name == entry.rule }) else {
-                let error = ConfigurationError(entry.place, "there is no rule '\(entry.rule)' in the loaded files")
-                throw CommandFailure(.invalidConfiguration, "the configuration is invalid\n\(error)")
-            }
-            actions[index, default: []].formUnion(entry.actions)
-        }
-        return response.mode == .off ? [:] : actions
-    }
-
-    private func evidenceDirectory(_ configuration: Configuration, needed: Bool) throws -> String {
-        let state = configuration.resolvedStateDirectory(environment())
-        let directory = configuration.evidence.directory ?? state + "/evidence"
-        guard needed else { return directory }
-        for path in configuration.evidence.directory == nil ? [state, directory] : [directory] {
-            if unsafe mkdir(path, 0o700) != 0 && errno != EEXIST {
-                throw CommandFailure(.failed, "cannot make the directory for evidence, \(path): \(errorText(errno))")
-            }
-        }
-        return directory
-    }
-
-    /// A directory stands for its `*.yaml` files, in the order of their bytes; one that is not there is told as a file is.
-    private static func files(_ entry: Configuration.RuleFile) -> [Configuration.RuleFile] {
-        guard let names = try? directoryEntries(entry.path) else { return [entry] }
-        let own = names.filter { $0.hasSuffix(".yaml") && !$0.hasPrefix(".") }
-        return own.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map {
-            Configuration.RuleFile(path: entry.path + "/" + $0, place: entry.place)
-        }
-    }
-
-    /// What is wrong with a rule file as a whole is told where the configuration names it.
-    private static func text(of file: Configuration.RuleFile) throws(ConfigurationError) -> String {
-        do {
-            return try TextFile.read(file.path, limit: 8 << 20)
-        } catch {
-            guard error.place.line == 0 else { throw error }
-            throw ConfigurationError(file.place, "the rule file '\(file.path)': \(error.message)")
-        }
     }
 
     /// Audit, fanotify and cgroups are the host's: one agent a host, whatever its directories.

@@ -15,23 +15,24 @@ import SystemPackage
 final class Sensor: Sendable {
     /// What the sensor needs to know, checked already.
     struct Setup: Sendable {
-        var configuration: Configuration
-        var rules: RuleSet
+        var loaded: LoadedRules
+        /// Read again at a reload.
+        var configurationFile: String
         var runtimeDirectory: String
         /// Where rules put evidence.
         var evidenceDirectory: String
-        /// What is done about a rule's alerts, by the rule's place in `rules`.
-        var actions: [Int: Set<Configuration.Response.Action>]
         var format: AlertFormat
         var spawner: Spawner
         /// The service manager's ear; nil without one.
         var notification: ServiceNotification?
         var log: Logger
+
+        var configuration: Configuration { loaded.configuration }
     }
 
     private let setup: Setup
     private let log: Logger
-    private let audit: AuditHolder?
+    private let audit: AuditKeeper?
     private let auditReader: AuditReader?
     private let connector: any ProcessEventSource
     private let fanotify: FanotifyReader?
@@ -49,33 +50,10 @@ final class Sensor: Sendable {
     private let lastTurns = Atomic<UInt64>(0)
     private let hasSpawner = Atomic<Bool>(true)
     private let metrics: MetricsSource
+    private let canary: Canary
+    private let reload: RuleReload
     /// The containers that ran already.
     private let running: [ContainerDiscovery]
-
-    /// An optional of something that cannot be copied can only be consumed: the class makes it a reference.
-    private final class AuditHolder: Sendable {
-        let session: Mutex<AuditSession>
-        private let isRestored = Atomic(false)
-
-        init(_ session: consuming sending AuditSession) { self.session = Mutex(session) }
-        // A start that fails later on leaves no rule behind.
-        deinit { restore() }
-
-        func restore() {
-            guard !isRestored.exchange(true, ordering: .relaxed) else { return }
-            session.withLock { $0.restore() }
-        }
-
-        var reading: AuditReading {
-            session.withLock { session in
-                AuditReading(
-                    status: try? session.status(), mode: session.mode, isLocked: session.isLocked, lost: session.lost,
-                    installedRules: session.rules.count)
-            }
-        }
-
-        var standingRules: Int? { session.withLock { session in try? session.ruleCensus().own } }
-    }
 
     private final class ThreadHandle: Sendable {
         let name: String
@@ -111,7 +89,7 @@ final class Sensor: Sendable {
             spawner: setup.spawner, options: DeliverCommand.options(setup.configuration))
         self.deliverer = deliverer
         let alertCounters = AlertCounters(
-            rules: setup.rules.rules.filter(\.isEnabled).map { (name: $0.name, priority: $0.priority) })
+            rules: setup.loaded.rules.rules.filter(\.isEnabled).map { (name: $0.name, priority: $0.priority) })
         let writer = try AlertWriter(
             format: setup.format, hostname: hostname(), deliverer: deliverer, counters: alertCounters)
         self.writer = writer
@@ -144,14 +122,9 @@ final class Sensor: Sendable {
         }
         self.connector = connector
 
-        let markPlan = setup.rules.markPlan
-        var plan = setup.rules.auditPlan
-        // A container that mounts a procfs or sysfs has one without marks until it is looked at again.
-        if setup.configuration.watchesFiles, !markPlan.isEmpty {
-            plan.calls.formUnion(EventType.allCases.filter(\.changesMounts))
-        }
-        let ruleSet = AuditRuleSet(plan: plan)
-        if setup.configuration.audit.isEnabled, !plan.isEmpty {
+        let plan = KernelPlan(setup.loaded.rules, setup.configuration)
+        let ruleSet = AuditRuleSet(plan: plan.audit)
+        if !plan.audit.isEmpty {
             var session = try AuditSession(
                 preference: setup.configuration.audit.mode, stateFile: setup.runtimeDirectory + "/audit.state",
                 receiveBytes: setup.configuration.audit.receiveBufferMiB << 20, pid: pid)
@@ -159,20 +132,23 @@ final class Sensor: Sendable {
                 log.error(
                     "audit is locked until reboot (enabled 2): no rule of ours can be added, the agent only listens")
             }
-            try session.install(ruleSet.rules, pid: pid)
+            try session.install(ruleSet.rules)
             for refused in session.refusedRules { log.warning("the kernel refuses an audit rule: \(refused)") }
             log.info("audit: \(session.mode.rawValue), \(session.rules.count) rules")
             coverage.audit = true
             if !session.wasEnabled { coverage.auditEnabledAt = UnauditedTasks.ticksSinceBoot() }
             Self.tellCoverage(session, log)
             auditReader = try AuditReader(socket: session.data, consumer: wake)
-            audit = AuditHolder(session)
+            audit = try AuditKeeper(
+                session, configuration: setup.configuration.audit, pid: pid, statistics: statistics, log: log
+            ) { writer.send($0) }
         } else {
             auditReader = nil
             audit = nil
         }
 
-        if setup.configuration.watchesFiles, !markPlan.isEmpty {
+        let canaryFile = try Canary.File(directory: setup.runtimeDirectory)
+        if !plan.marks.isEmpty {
             do {
                 try ForeignRoot.probe()
             } catch {
@@ -187,11 +163,13 @@ final class Sensor: Sendable {
             coverage.descriptorErrors = features.reportsDescriptorErrors
             let group = try FanotifyGroup(features: features)
             let superblocks = MarkedSuperblocks()
-            var containerMarks = try ContainerMarks(group: group, superblocks: superblocks, plan: markPlan, proc: proc)
+            var containerMarks = try ContainerMarks(
+                group: group, superblocks: superblocks, plan: plan.marks, proc: proc)
             for failure in containerMarks.markHostFiles() { log.warning("no mark on the host's own \(failure)") }
-            fanotify = try FanotifyReader(group: group, superblocks: superblocks, plan: markPlan) { access in
-                inputs.files.send(access)
-            }
+            try group.markOpens(of: canaryFile.descriptor)
+            fanotify = try FanotifyReader(
+                group: group, superblocks: superblocks, plan: plan.marks, canary: canaryFile.id
+            ) { access in inputs.files.send(access) }
             marks = MarkSupervisor(
                 marks: containerMarks, proc: proc, hostMountNamespace: host.mountNamespace, log: log)
             log.info(
@@ -206,6 +184,7 @@ final class Sensor: Sendable {
             actions: ["collect", "freeze", "kill", "release"], results: ["done", "partial", "refused", "failed"],
             collections: ["done", "partial", "failed"])
         let history = EventHistory(hostname: hostname())
+        let grounds = AlertGrounds()
         let responder = try Self.responder(setup, host, counters: actionCounters) { writer.send($0) }
         self.responder = responder
 
@@ -236,11 +215,13 @@ final class Sensor: Sendable {
                     return ControlResponse(error: "the request names no container")
                 }
                 return ControlResponse(history: String(decoding: history.lines(of: id), as: UTF8.self))
+            case .explain:
+                return grounds.answer(request)
             case .inventory, .status:
                 let actions = responder.status
                 return ControlResponse(
                     agent: AgentListing(
-                        version: NodeAgent.version, pid: pid, response: setup.configuration.response.mode.rawValue,
+                        version: NodeAgent.version, pid: pid, response: responder.mode.rawValue,
                         uptime: (monotonicNanoseconds() - started) / 1_000_000_000),
                     status: Self.status(
                         statistics, auditReader, connector, fanotify, marks, inputs, writer, deliverer),
@@ -251,8 +232,7 @@ final class Sensor: Sendable {
 
         let tree = CgroupTree(mounts: try proc.mounts(pid))
         housekeeper = try Housekeeper(
-            processReader: processReader, containerReader: containerReader, tree: tree,
-            budget: setup.configuration.audit.budget, log: log
+            processReader: processReader, containerReader: containerReader, tree: tree, log: log
         ) { inputs.reports.send($0) }
         let housekeeper = housekeeper
 
@@ -263,12 +243,20 @@ final class Sensor: Sendable {
         inventory.load(try processReader.readAll(), now: monotonicNanoseconds())
         inventory.add(containerReader.scan(), now: monotonicNanoseconds())
         running = inventory.takeDiscoveries()
-        pipeline = try Pipeline(
-            rules: setup.rules, actions: setup.actions, history: history, inventory: inventory, audit: auditReader,
-            refusals: refusals,
-            watched: ruleSet.watched, inputs: inputs,
+        let audit = audit
+        let canary = Canary(
+            spawner: spawner, file: canaryFile, interval: setup.configuration.canarySeconds, connector: connector,
+            fanotify: fanotify, audit: audit
+        ) { writer.send($0) }
+        self.canary = canary
+        let pipeline = try Pipeline(
+            rules: Pipeline.RulesInUse(
+                rules: setup.loaded.rules, actions: setup.loaded.actions, watched: ruleSet.watched),
+            history: history, grounds: grounds, canary: canary, inventory: inventory, audit: auditReader,
+            refusals: refusals, inputs: inputs,
             outputs: Pipeline.Outputs(
                 alert: { writer.send($0) },
+                auditNotice: { audit?.note($0) },
                 discovered: { containerWorker.describe($0) },
                 mark: { marks?.send($0) },
                 requestWatermark: { connector.requestWatermark() },
@@ -280,6 +268,7 @@ final class Sensor: Sendable {
                 },
                 follow: { housekeeper.follow($0) }),
             wake: wake, statistics: statistics)
+        self.pipeline = pipeline
 
         do {
             cgroups = try CgroupWatcher(roots: tree.principal.map(\.mountPoint)) { housekeeper.cgroupsChanged() }
@@ -290,18 +279,24 @@ final class Sensor: Sendable {
             cgroups = nil
         }
 
-        let audit = audit
+        let use = NewRules(
+            start: plan, setup: setup, audit: audit, fanotify: fanotify, marks: marks, control: control,
+            alerts: alertCounters, responder: responder, pipeline: pipeline)
+        let reload = RuleReload(
+            setup.loaded, configurationFile: setup.configurationFile, log: log, apply: { try use.use($0) },
+            tell: { writer.send($0) })
+        self.reload = reload
+
         var readAudit: (@Sendable () -> AuditReading)?
         if let audit { readAudit = { audit.reading } }
         metrics = MetricsSource(
             MetricsSource.Parts(
                 statistics: statistics, auditReader: auditReader, connector: connector, fanotify: fanotify,
                 marks: marks, inputs: inputs, alerts: alertCounters, writer: writer, actions: actionCounters,
-                deliverer: deliverer, refusals: refusals, audit: readAudit,
-                auditRules: { audit?.standingRules },
+                deliverer: deliverer, refusals: refusals, audit: readAudit, canary: canary, rules: reload,
                 containers: { control.published },
                 isSettled: { containerWorker.isIdle && marks?.isIdle ?? true }),
-            coverage: coverage, rules: setup.rules)
+            coverage: coverage)
     }
 
     private static func responder(
@@ -367,6 +362,7 @@ final class Sensor: Sendable {
         try run("connector", nice: Self.readerNice) { [connector] in connector.run() }
         if let auditReader { try run("audit", nice: Self.readerNice) { auditReader.run() } }
         if let fanotify { try run("fanotify", nice: Self.readerNice) { fanotify.run() } }
+        if let audit { try run("audit upkeep") { audit.run() } }
         if let cgroups { try run("cgroups") { cgroups.run() } }
         try run("control") { [control] in control.run() }
         try run("housekeeping") { [self] in
@@ -395,15 +391,15 @@ final class Sensor: Sendable {
         deliverer.check()
         metrics.send()
         marks?.check()
+        canary.check()
+        reload.check()
         housekeeper.reconcile(gaps: connector.gapCount)
         housekeeper.lookAtCgroups()
         housekeeper.followRuntimes(setup.configuration.containers.runtimePaths)
-        guard let audit, let auditReader else { return }
-        let kernelLoss = audit.session.withLock { session in session.lost }
-        let losses = Housekeeper.Losses(
-            socket: auditReader.drops, kernel: kernelLoss, overflows: fanotify?.overflowCount ?? 0)
-        housekeeper.tellLosses(losses)
-        keepBudget(audit)
+        housekeeper.tellLosses(
+            Housekeeper.Losses(
+                socket: auditReader?.drops ?? 0, kernel: audit?.reading.lost ?? 0,
+                overflows: fanotify?.overflowCount ?? 0))
     }
 
     /// The service manager's watchdog is fed only while the pipeline goes on: an agent that hangs is started anew.
@@ -435,33 +431,8 @@ final class Sensor: Sendable {
 
     /// The sources are open, what runs is marked and described.
     func tellReady() {
-        setup.notification?.tell("READY=1", "STATUS=Watching \(setup.rules.rules.count { $0.isEnabled }) rules' events")
-    }
-
-    /// Where auditd, journald or another reader stores every record, ours may not be many.
-    private func keepBudget(_ audit: AuditHolder) {
-        let isShared = audit.session.withLock { $0.mode } == .multicast || AuditListeners.others(than: getpid()) > 0
-        statistics.countsGroups.store(isShared, ordering: .relaxed)
-        guard isShared else { return }
-        switch housekeeper.budgetVerdict(statistics.recordsByGroup) {
-        case .aboveBusy(let group, let rate)?:
-            let isDropped = (try? audit.session.withLock { session in try session.drop(group) }) ?? false
-            guard isDropped else { return }
-            writer.send(
-                .internal(
-                    "Audit budget exceeded",
-                    "our audit rules made \(rate) records a second, and others on this host store each one: the rules "
-                        + "'\(group.key)' are taken out, and what they tell goes unseen until the agent starts again",
-                    priority: .critical))
-        case .aboveIdle(let rate)?:
-            writer.send(
-                .internal(
-                    "Audit budget of an idle host exceeded",
-                    "our audit rules made \(rate) records a second over a minute, and others on this host store each one",
-                    priority: .notice))
-        case nil:
-            break
-        }
+        setup.notification?.tell(
+            "READY=1", "STATUS=Watching \(setup.loaded.rules.rules.count { $0.isEnabled }) rules' events")
     }
 
     /// A thread ends within 200 ms of being asked to. One that hangs (a file system that does not answer) is told and left.
@@ -473,6 +444,7 @@ final class Sensor: Sendable {
     func stop() {
         setup.notification?.tell("STOPPING=1")
         audit?.restore()
+        audit?.requestStop()
         housekeeper.requestStop()
         cgroups?.requestStop()
         fanotify?.requestStop()

@@ -12,9 +12,15 @@ package final class AlertCounters: Sendable {
     private let counts: Mutex<[Key: UInt64]>
 
     package init(rules: [(name: String, priority: Priority)]) {
-        counts = Mutex(
-            Dictionary(
-                rules.map { (Key(rule: $0.name, priority: $0.priority), 0) }, uniquingKeysWith: { first, _ in first }))
+        counts = Mutex([:])
+        add(rules)
+    }
+
+    /// Rules that were loaded later: each is there from now on, also without an alert.
+    package func add(_ rules: [(name: String, priority: Priority)]) {
+        counts.withLock { counts in
+            for rule in rules { counts[Key(rule: rule.name, priority: rule.priority), default: 0] += 0 }
+        }
     }
 
     package func count(_ alert: Alert) {

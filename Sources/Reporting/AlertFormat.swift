@@ -21,7 +21,8 @@ extension Alert {
     /// not begin with it; the priority in colour on a terminal.
     private func textLine(colored: Bool) -> String {
         let name = colored ? "\u{1b}[\(priority.color)m\(priority.name)\u{1b}[0m" : priority.name
-        return "\(Timestamp(time).clock): \(name) \(output)\n"
+        let reference = id.map { " alert=\($0)" } ?? ""
+        return "\(Timestamp(time).clock): \(name) \(output)\(reference)\n"
     }
 
     private func jsonLine(hostname: String) -> [UInt8] {
@@ -31,6 +32,7 @@ extension Alert {
         json.raw(",\"output\":")
         json.string("\(Timestamp(time).clock): \(priority.name) \(output)")
         json.raw(",\"output_fields\":")
+        let fields = (id.map { [("alert.id", .text($0))] } ?? []) + fields
         json.list("{", fields.sorted { $0.name < $1.name }, "}") { json, field in
             json.string(field.name)
             json.raw(":")

@@ -12,6 +12,8 @@ package enum MetricFamily: String, Sendable, CaseIterable {
     case sourceEventsReceived = "nodeagent_source_events_received_total"
     case sourceEventsLost = "nodeagent_source_events_lost_total"
     case sourceLastEvent = "nodeagent_source_last_event_timestamp_seconds"
+    case canaryLastSeen = "nodeagent_canary_last_seen_timestamp_seconds"
+    case canaryMissed = "nodeagent_canary_missed_total"
     case auditBacklog = "nodeagent_audit_backlog"
     case auditBacklogLimit = "nodeagent_audit_backlog_limit"
     case auditEnabled = "nodeagent_audit_enabled"
@@ -29,6 +31,8 @@ package enum MetricFamily: String, Sendable, CaseIterable {
 
     case rulesLoaded = "nodeagent_rules_loaded"
     case rulesDisabled = "nodeagent_rules_disabled"
+    case rulesReloadSucceeded = "nodeagent_rules_last_reload_successful"
+    case rulesReloadTime = "nodeagent_rules_last_reload_success_timestamp_seconds"
     case alerts = "nodeagent_alerts_total"
     case alertsDropped = "nodeagent_alerts_dropped_total"
     case alertRepeatsSuppressed = "nodeagent_alert_repeats_suppressed_total"
@@ -63,7 +67,7 @@ extension MetricFamily {
     package var labels: [String] {
         switch self {
         case .buildInfo: ["version", "kernel"]
-        case .sourceEventsReceived, .sourceLastEvent: ["source"]
+        case .sourceEventsReceived, .sourceLastEvent, .canaryLastSeen, .canaryMissed: ["source"]
         case .sourceEventsLost: ["source", "reason"]
         case .coverageFeature: ["feature"]
         case .containers: ["runtime"]
@@ -97,6 +101,8 @@ extension MetricFamily {
         case .sourceEventsReceived: "Events that a kernel source gave to the agent."
         case .sourceEventsLost: "Events, records or gaps that were lost between the kernel and the rules, by reason."
         case .sourceLastEvent: "When a source last gave an event, to a second; 0 before the first."
+        case .canaryLastSeen: "When a source last told of the agent's own canary; 0 before the first."
+        case .canaryMissed: "Rounds of the agent's own canary that a source did not tell of."
         case .auditBacklog: "Audit records that wait in the kernel."
         case .auditBacklogLimit: "Audit records that may wait in the kernel before it loses one."
         case .auditEnabled: "The kernel's audit switch: 0 off, 1 on, 2 locked until reboot."
@@ -114,6 +120,8 @@ extension MetricFamily {
         case .attributions: "Events judged by the rules, by how sure it is whose they are."
         case .rulesLoaded: "Rules that are loaded and enabled."
         case .rulesDisabled: "Rules that are loaded and not enabled."
+        case .rulesReloadSucceeded: "1 while the last attempt to load the rules anew was taken, or none was made."
+        case .rulesReloadTime: "When the rules in use were loaded."
         case .alerts: "Alerts, by rule and priority."
         case .alertsDropped: "Alerts dropped because standard output was not read."
         case .alertRepeatsSuppressed: "Alerts held back as repeats of one a moment before."

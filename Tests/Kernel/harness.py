@@ -804,8 +804,9 @@ class Crun(Runc):
 
 # ---- acts ----
 class Act:
-    def __init__(self, name, function, kernels, engines, own_agent):
-        self.name, self.function, self.kernels, self.engines, self.own_agent = name, function, kernels, engines, own_agent
+    def __init__(self, name, function, kernels, engines, own_agent, last):
+        self.name, self.function, self.kernels, self.engines = name, function, kernels, engines
+        self.own_agent, self.last = own_agent, last
 
 
 REGISTRY = []
@@ -824,12 +825,12 @@ IN_VM = ("attribution/*", "benign/*", "privileged/*", "block_device/mount-old", 
          "uevent_helper/write*", "uevent_helper/descriptor*", "uevent_helper/near-*")
 
 
-def act(name, kernels=ALL, engines=EACH, own_agent=False):
+def act(name, kernels=ALL, engines=EACH, own_agent=False, last=False):
     """Registers an act. It runs once for each of the machine's engines that are named here (engines=None: once, without one).
 
-    own_agent: it starts the agent itself (t.start_agent()); none runs when it begins."""
+    own_agent: it starts the agent itself (t.start_agent()); none runs when it begins. last: nothing can follow it on its kernel."""
     def register(function):
-        REGISTRY.append(Act(name, function, kernels, engines, own_agent))
+        REGISTRY.append(Act(name, function, kernels, engines, own_agent, last))
         return function
     return register
 

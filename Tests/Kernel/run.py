@@ -165,6 +165,7 @@ def plan(kernel, machine_engines, only, every=False):
         for item in harness.REGISTRY:
             if item.own_agent == late and kernel in item.kernels and not item.engines:
                 rows.append(("%s/%s" % (kernel, item.name), item, None))
+    rows.sort(key=lambda row: row[1].last)
     if only:
         rows = [row for row in rows if fnmatch.fnmatch(row[0], only) or only in row[0]]
     return rows

@@ -99,6 +99,7 @@ private enum Wire {
         @Test func mergesWholeCallsIntoOneRuleForEachMachine() throws {
             let rules = try rules {
                 $0.calls = [.mount, .umount2, .fsopen, .fsmount, .moveMount, .openTree, .mountSetattr]
+                $0.everyMount = true
             }
             #expect(
                 rules == [
@@ -115,7 +116,10 @@ private enum Wire {
             (.execve, 59, 11), (.execveat, 322, 358),
         ])
         func knowsTheNumberOfACallOnEachMachine(_ type: EventType, _ wide: Int, _ narrow: Int) throws {
-            let rules = try rules { $0.calls = [type] }
+            let rules = try rules {
+                $0.calls = [type]
+                $0.everyMount = true
+            }
             #expect(rules.map(\.calls) == [[wide], [narrow]])
             #expect(rules.map { $0.fields.first } == [Wire.arch(Wire.x86_64), Wire.arch(Wire.i386)])
         }
@@ -128,8 +132,50 @@ private enum Wire {
                     try rule([431], [Wire.arch(Wire.x86_64), acts], key: "nodeagent-call"),
                     try rule([431], [Wire.arch(Wire.i386), acts], key: "nodeagent-call"),
                 ])
-            let both = try rules { $0.calls = [.fsconfig, .mount] }
+            let both = try rules {
+                $0.calls = [.fsconfig, .mount]
+                $0.everyMount = true
+            }
             #expect(both.map(\.calls) == [[165], [431], [21], [431]])
+        }
+
+        /// Whether the kernel would make a record of mount(2) with these flags.
+        private func hears(of flags: UInt32, _ rules: [WireRule]) throws -> Bool {
+            try rules.contains { rule in
+                guard rule.calls == [165] else { return false }
+                return try rule.fields.filter { $0.field == 203 }.allSatisfy { field in
+                    switch field.comparison {
+                    case 0x1000_0000: flags < field.value
+                    case Wire.atLeast: flags >= field.value
+                    case 0x3000_0000: flags != field.value
+                    default: try #require(nil as Bool?, "comparison \(field.comparison)")
+                    }
+                }
+            }
+        }
+
+        /// New file systems and remounts, with every flag that a call can have beside, are heard of; binds and changes of the
+        /// propagation, as runtimes make them, are not. A call with MS_MGC_VAL is a new mount whatever its upper half says.
+        @Test func hearsOfMountsThatMountAFileSystem() throws {
+            let rules = try rules { $0.calls = [.mount] }
+            let (bind, move, remount, recursive): (UInt32, UInt32, UInt32, UInt32) = (0x1000, 0x2000, 0x20, 0x4000)
+            let magic: UInt32 = 0xC0ED_0000
+            for low in UInt32(0)..<0x1000 where low & remount == 0 || low == remount {
+                #expect(try hears(of: low, rules))
+                #expect(try hears(of: low | magic, rules))
+                #expect(try hears(of: low | 0x20_0000, rules), "MS_RELATIME")
+                #expect(try hears(of: low | 0x8000, rules), "MS_SILENT")
+                #expect(try !hears(of: low | bind, rules))
+                #expect(try !hears(of: low | move, rules))
+            }
+            #expect(try !hears(of: bind | recursive, rules))
+            #expect(try !hears(of: bind | recursive | remount | 1, rules))
+            for propagation in [UInt32(0x40000), 0x80000, 0x100000] {
+                #expect(try !hears(of: propagation, rules))
+                #expect(try !hears(of: propagation | recursive, rules))
+                #expect(try hears(of: propagation | 1, rules), "an unusual value is not taken for harmless")
+            }
+            #expect(try hears(of: magic | bind, rules))
         }
 
         @Test func hearsOfBlockNodesOnly() throws {

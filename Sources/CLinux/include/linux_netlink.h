@@ -10,6 +10,20 @@ int na_audit_socket(uint32_t multicast_group, int receive_bytes);
  * namespaces). A descriptor, or -errno. */
 int na_connector_socket(int receive_bytes);
 
+/* Joins or leaves a multicast group of a netlink socket. 0, or -errno. */
+int na_netlink_join(int socket, uint32_t group);
+int na_netlink_leave(int socket, uint32_t group);
+
+/* Asks for the audit daemon's place, records going to `socket`, while another thread reads it: no acknowledgement is asked
+ * for, which that thread would take. Whether it was given, AUDIT_GET on another socket tells. 0, or -errno. */
+int na_audit_claim(int socket, uint32_t pid);
+
+/* Subscribes to process events once more: the kernel counts listeners for all (before 6.6), and whoever says goodbye without
+ * having been one takes another's place away. 0, or -errno. */
+int na_connector_listen(int socket);
+/* The opposite, once for each listening. 0, or -errno. */
+int na_connector_leave(int socket);
+
 /* Exact number of datagrams that the kernel dropped for this socket (SO_MEMINFO, SK_MEMINFO_DROPS), or -errno. */
 int64_t na_socket_drops(int socket);
 

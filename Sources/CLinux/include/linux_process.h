@@ -15,6 +15,11 @@ void na_note_termination(void);
 /* Whether one came. */
 int na_termination_noted(void);
 
+/* From now on SIGHUP is noted instead of ending the process. */
+void na_note_hangup(void);
+/* Whether one came since the last call. */
+int na_take_hangup(void);
+
 /* Nice value of the calling thread alone (on Linux it is a thread's own). 0, or -errno (EACCES: no CAP_SYS_NICE). */
 int na_set_thread_nice(int nice_value);
 

@@ -154,6 +154,21 @@ package struct AuditEvent: ~Escapable {
         return record
     }
 
+    /// The records as a log has them, for people; what does not fit in 16 KB is left out.
+    package var lines: [String] {
+        var lines: [String] = []
+        var size = 0
+        var cursor = 0
+        while let record = next(&cursor), size < 16 << 10 {
+            var bytes: [UInt8] = []
+            for index in record.payload.indices { bytes.append(record.payload[index]) }
+            size += bytes.count
+            let name = AuditRecordType.name(of: record.type) ?? "UNKNOWN[\(record.type)]"
+            lines.append("type=\(name) msg=" + String(decoding: bytes, as: UTF8.self))
+        }
+        return lines
+    }
+
     /// The record whose prefix is at that offset.
     @_lifetime(copy bytes)
     static func record(in bytes: Span<UInt8>, at offset: Int) -> Record? {

@@ -3,12 +3,14 @@ package enum AuditRecordType {
     package static let user: UInt16 = 1005
     package static let syscall: UInt16 = 1300
     package static let path: UInt16 = 1302
+    package static let configChange: UInt16 = 1305
     package static let cwd: UInt16 = 1307
     package static let execve: UInt16 = 1309
     package static let endOfEvent: UInt16 = 1320
     package static let netfilterPacket: UInt16 = 1324
     package static let seccomp: UInt16 = 1326
     package static let proctitle: UInt16 = 1327
+    package static let replace: UInt16 = 1329
     package static let uringOperation: UInt16 = 1336
     package static let openat2: UInt16 = 1337
     package static let abnormalEnd: UInt16 = 1701

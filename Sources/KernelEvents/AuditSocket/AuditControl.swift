@@ -16,6 +16,20 @@ package struct AuditStatus: Equatable, Sendable {
     package var backlog: UInt32
     /// Jiffies that an audited task waits when the backlog is full.
     package var backlogWaitTime: UInt32
+
+    package init(
+        enabled: UInt32, failure: UInt32, daemon: UInt32, rateLimit: UInt32, backlogLimit: UInt32, lost: UInt32,
+        backlog: UInt32, backlogWaitTime: UInt32
+    ) {
+        self.enabled = enabled
+        self.failure = failure
+        self.daemon = daemon
+        self.rateLimit = rateLimit
+        self.backlogLimit = backlogLimit
+        self.lost = lost
+        self.backlog = backlog
+        self.backlogWaitTime = backlogWaitTime
+    }
 }
 
 /// A socket for requests to the audit system. Not shared between threads.
@@ -75,33 +89,46 @@ package struct AuditControl: ~Copyable {
         return Int(try checked(result, "AUDIT_LIST_RULES"))
     }
 
-    /// What stands in the kernel: rules of ours, rules of others, and `task,never` rules, which make every task forked
-    /// under them invisible.
-    package func ruleCensus() throws(SystemError) -> (own: Int, others: Int, taskNever: Int) {
-        var census = Census()
+    /// What stands in the kernel. Not cheap: the kernel starts a thread for the answer.
+    package func ruleCensus() throws(SystemError) -> AuditRuleCensus {
+        var census = AuditRuleCensus()
         let result = unsafe withUnsafeMutablePointer(to: &census) { pointer in
             unsafe na_audit_list_rules(
                 socket.rawValue,
                 { context, key, list, action in
-                    guard let census = unsafe context?.assumingMemoryBound(to: Census.self), let key = unsafe key else {
-                        return
-                    }
-                    let isOwn = unsafe String(cString: key).hasPrefix(AuditRule.keyPrefix)
-                    unsafe census.pointee.own += isOwn ? 1 : 0
-                    unsafe census.pointee.others += isOwn ? 0 : 1
-                    if list == UInt32(NA_AUDIT_LIST_TASK), action == UInt32(NA_AUDIT_NEVER) {
-                        unsafe census.pointee.taskNever += 1
-                    }
+                    guard let census = unsafe context?.assumingMemoryBound(to: AuditRuleCensus.self),
+                        let key = unsafe key
+                    else { return }
+                    unsafe census.pointee.add(
+                        key: String(cString: key),
+                        isTaskNever: list == UInt32(NA_AUDIT_LIST_TASK) && action == UInt32(NA_AUDIT_NEVER))
                 }, pointer)
         }
         _ = try checked(result, "AUDIT_LIST_RULES")
-        return (census.own, census.others, census.taskNever)
+        return census
+    }
+}
+
+/// The rules that stand in the kernel, counted.
+package struct AuditRuleCensus: Equatable, Sendable {
+    /// Ours, by key.
+    package private(set) var ownByKey: [String: Int] = [:]
+    package private(set) var others = 0
+    /// Rules `task,never`: every task that is forked under one is invisible to audit.
+    package private(set) var taskNever = 0
+
+    package init() {}
+
+    package var own: Int { ownByKey.values.reduce(0, +) }
+
+    package mutating func add(key: String, isTaskNever: Bool) {
+        if key.hasPrefix(AuditRule.keyPrefix) { ownByKey[key, default: 0] += 1 } else { others += 1 }
+        if isTaskNever { taskNever += 1 }
     }
 
-    private struct Census {
-        var own = 0
-        var others = 0
-        var taskNever = 0
+    /// How many of ours stood in an earlier census and stand no more.
+    package func missing(since earlier: AuditRuleCensus) -> Int {
+        earlier.ownByKey.reduce(0) { sum, entry in sum + max(0, entry.value - (ownByKey[entry.key] ?? 0)) }
     }
 }
 

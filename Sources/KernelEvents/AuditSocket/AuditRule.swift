@@ -4,9 +4,10 @@ import CAudit
 package struct AuditRule: Equatable, Sendable {
     package enum List: UInt32, Sendable { case exit = 4, uring = 7 }
     package enum Action: UInt32, Sendable { case never = 0, always = 2 }
-    /// How a field is compared: `=`, `&` (any bit), `&=` (all bits), `>=`.
+    /// How a field is compared: `=`, `!=`, `&` (any bit), `&=` (all bits), `>=`, `<`.
     package enum Comparison: UInt32, Sendable {
-        case equal = 0x4000_0000, anyBit = 0x0800_0000, allBits = 0x4800_0000, atLeast = 0x6000_0000
+        case equal = 0x4000_0000, notEqual = 0x3000_0000, anyBit = 0x0800_0000, allBits = 0x4800_0000
+        case atLeast = 0x6000_0000, below = 0x1000_0000
     }
     package struct Field: Equatable, Sendable {
         package var field: UInt32

@@ -32,7 +32,7 @@ package struct AuditRuleSet: Sendable {
     ///   boot and are read at each start.
     package init(plan: AuditPlan, inode: (String) -> UInt64? = Self.sysfsInode) {
         for machine in Self.machines {
-            addCalls(plan.calls, machine)
+            addCalls(plan, machine)
             if plan.blockDeviceOpens {
                 var rule = exitRule(.block, machine, Self.opens)
                 rule.add(NA_AUDIT_FIELD_FILETYPE, .equal, 0o060000)
@@ -64,10 +64,13 @@ package struct AuditRuleSet: Sendable {
         return rule
     }
 
-    private mutating func addCalls(_ calls: Set<EventType>, _ machine: Machine) {
-        let nodes: [EventType] = [.mknod, .mknodat]
-        let whole = calls.subtracting(nodes).subtracting([.fsconfig]).sorted { $0.rawValue < $1.rawValue }
+    private mutating func addCalls(_ plan: AuditPlan, _ machine: Machine) {
+        let calls = plan.calls
+        var apart: Set<EventType> = [.mknod, .mknodat, .fsconfig]
+        if !plan.everyMount { apart.insert(.mount) }
+        let whole = calls.subtracting(apart).sorted { $0.rawValue < $1.rawValue }
         if !whole.isEmpty { rules.append(exitRule(.call, machine, whole)) }
+        if calls.contains(.mount), !plan.everyMount { addMounts(machine) }
         if calls.contains(.fsconfig) {
             // Only FSCONFIG_CMD_CREATE (6), _RECONFIGURE (7) and _CREATE_EXCL (8) act; the others set a parameter.
             var rule = exitRule(.call, machine, [.fsconfig])
@@ -81,6 +84,31 @@ package struct AuditRuleSet: Sendable {
             rules.append(rule)
         }
     }
+
+    /// mount(2) without most of what mounts no file system: of a runtime's two dozen calls for a container, ten are left.
+    ///
+    /// A rule cannot ask for bits that are not set. The numbers below MS_BIND have neither MS_BIND nor MS_MOVE; those from
+    /// there up to MS_REC have one of the two; of those above, single values are taken out. What the kernel may still take
+    /// for a new mount is never among them: with MS_MGC_VAL in the upper half it forgets the propagation bits.
+    private mutating func addMounts(_ machine: Machine) {
+        let flags = NA_AUDIT_FIELD_ARG0 + 3
+        var plain = exitRule(.call, machine, [.mount])
+        plain.add(flags, .below, Self.bind)
+        rules.append(plain)
+        var high = exitRule(.call, machine, [.mount])
+        high.add(flags, .atLeast, Self.recursive)
+        for value in Self.harmlessFlags { high.add(flags, .notEqual, value) }
+        rules.append(high)
+    }
+
+    // MS_… of linux/mount.h.
+    private static let bind: UInt32 = 0x1000
+    private static let recursive: UInt32 = 0x4000
+    /// Values of mount(2)'s flags, whole ones, that runtimes use and that mount no file system: recursive binds, such a one
+    /// made read-only, and what sets the propagation (private, slave, shared; also recursive).
+    private static let harmlessFlags: [UInt32] = [
+        0x5000, 0x5021, 0x40000, 0x44000, 0x80000, 0x84000, 0x100000, 0x104000,
+    ]
 
     /// A path watch matches one superblock only, the host's; the inode number is the same in every instance of sysfs.
     private mutating func addWatch(_ path: String, _ inode: (String) -> UInt64?) {

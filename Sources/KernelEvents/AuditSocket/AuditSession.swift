@@ -14,17 +14,23 @@ package enum AuditMode: String, Sendable {
 /// The agent's hold on the audit system, from taking it to putting everything back. Settings that are changed are written
 /// to a file first, so that the next start puts them back after a crash.
 package struct AuditSession: ~Copyable {
-    package let mode: AuditMode
+    package private(set) var mode: AuditMode
     package let data: OwnedDescriptor
     private let control: AuditControl
     private let stateFile: String
-    private let before: AuditSettings
-    private let lostBefore: UInt32
+    private let pid: Int32
+    private var before: AuditSettings
+    private var lostBefore: UInt32
     /// `enabled 2`: nothing can be changed until reboot; the agent only listens.
-    package let isLocked: Bool
+    package private(set) var isLocked: Bool
     package private(set) var rules: [AuditRule] = []
+    /// What stood in the kernel after our last change: rules with the same meaning are one to it.
+    private var standing = AuditRuleCensus()
     /// Rules the kernel refused, for people: without them something is not seen.
     package private(set) var refusedRules: [String] = []
+
+    /// AUDIT_NLGRP_READLOG.
+    private static let multicastGroup: UInt32 = 1
 
     /// The choice of `audit.mode` in the configuration.
     package enum Preference: String, Sendable, CaseIterable { case auto, unicast, multicast }
@@ -34,6 +40,7 @@ package struct AuditSession: ~Copyable {
     /// - Parameters:
     ///   - stateFile: where the settings as found are kept while the agent runs.
     ///   - receiveBytes: the data socket's buffer; a record takes about 1 KB of it.
+    ///   - pid: our own.
     package init(
         preference: Preference, stateFile: String, receiveBytes: Int32, pid: Int32
     ) throws(SystemError) {
@@ -55,38 +62,61 @@ package struct AuditSession: ~Copyable {
             case .auto: foreignDaemon || isLocked ? .multicast : .unicast
             }
         let socket = try checked(
-            na_audit_socket(mode == .multicast ? 1 : 0, receiveBytes), "socket NETLINK_AUDIT")
+            na_audit_socket(mode == .multicast ? Self.multicastGroup : 0, receiveBytes), "socket NETLINK_AUDIT")
         let data = OwnedDescriptor(adopting: socket)
         if mode == .unicast { try becomeAuditDaemon(on: data, pid: pid) }
         self.control = control
         self.stateFile = stateFile
         self.before = before
+        self.pid = pid
         lostBefore = status.lost
         self.isLocked = isLocked
         self.mode = mode
         self.data = data
     }
 
-    /// Puts the rules in place and turns audit on. A rule that the kernel does not take is told, not fatal: an old kernel
-    /// lacks the io_uring list, and the rest still sees.
-    package mutating func install(_ rules: [AuditRule], pid: Int32) throws(SystemError) {
+    /// Puts the rules in place and turns audit on.
+    package mutating func install(_ rules: [AuditRule]) throws(SystemError) {
         guard !isLocked else { return }
         _ = try control.deleteOwnRules()
+        self.rules = rules
+        try addRules()
+        if mode == .unicast { try settleBacklog() }
+        if before.enabled == 0 { try control.setEnabled(1) }
+        standing = try control.ruleCensus()
+    }
+
+    /// A rule that the kernel does not take is told, not fatal: an old kernel lacks the io_uring list, and the rest still
+    /// sees.
+    private mutating func addRules() throws(SystemError) {
         if mode == .multicast { try control.add(.neverFor(pid: pid)) }
+        var refused: [AuditRule] = []
         for rule in rules {
             do {
                 try control.add(rule)
-                self.rules.append(rule)
             } catch {
+                refused.append(rule)
                 refusedRules.append("\(rule.key): \(error)")
             }
         }
-        if mode == .unicast {
-            // Ours to set: never stall a task for the backlog, and have room for a burst.
-            try control.setBacklogWaitTime(0)
-            if before.backlogLimit < 8192 { try control.setBacklogLimit(8192) }
-        }
-        if before.enabled == 0 { try control.setEnabled(1) }
+        rules.removeAll { refused.contains($0) }
+    }
+
+    /// The audit daemon's to set: never stall a task for the backlog, and have room for a burst.
+    private func settleBacklog() throws(SystemError) {
+        try control.setBacklogWaitTime(0)
+        if before.backlogLimit < 8192 { try control.setBacklogLimit(8192) }
+    }
+
+    /// Exchanges our rules for others without a moment in which what both ask for goes unseen.
+    package mutating func exchange(_ new: [AuditRule]) throws(SystemError) {
+        guard !isLocked else { return }
+        let old = rules
+        refusedRules = []
+        rules = new
+        try addRules()
+        for rule in old where !new.contains(rule) { try control.delete(rule) }
+        standing = try control.ruleCensus()
     }
 
     /// Takes one group of rules out again, when it costs more records than the budget allows. Whether there was one.
@@ -94,6 +124,7 @@ package struct AuditSession: ~Copyable {
         let dropped = rules.filter { $0.key == group.key }
         for rule in dropped { try control.delete(rule) }
         rules.removeAll { $0.key == group.key }
+        standing = try control.ruleCensus()
         return !dropped.isEmpty
     }
 
@@ -109,9 +140,7 @@ package struct AuditSession: ~Copyable {
     }
 
     package func status() throws(SystemError) -> AuditStatus { try control.status() }
-    package func ruleCensus() throws(SystemError) -> (own: Int, others: Int, taskNever: Int) {
-        try control.ruleCensus()
-    }
+    package func ruleCensus() throws(SystemError) -> AuditRuleCensus { try control.ruleCensus() }
 
     /// Everything as it was found. Called once, at a clean stop.
     package func restore() {
@@ -124,63 +153,63 @@ package struct AuditSession: ~Copyable {
     }
 }
 
-/// The settings that the agent changes, as they were found.
-private struct AuditSettings {
-    var enabled: UInt32
-    var failure: UInt32
-    var backlogLimit: UInt32
-    var backlogWaitTime: UInt32
+// MARK: Beside others
 
-    /// Settings are the kernel's and end with it: those of another boot are nobody's.
-    private static var boot: String {
-        let bytes = (try? readFile("/proc/sys/kernel/random/boot_id", limit: 64)) ?? []
-        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").first.map(String.init) ?? "-"
+extension AuditSession {
+    /// Puts back our rules that another program took out.
+    ///
+    /// - Returns: how many were missing, and what stands now.
+    package mutating func repairRules() throws(SystemError) -> (missing: Int, census: AuditRuleCensus) {
+        let census = try control.ruleCensus()
+        let missing = isLocked ? 0 : census.missing(since: standing)
+        guard missing > 0 else { return (0, census) }
+        try addRules()
+        standing = try control.ruleCensus()
+        return (missing, standing)
     }
 
-    init(_ status: AuditStatus) {
-        enabled = status.enabled
-        failure = status.failure
-        backlogLimit = status.backlogLimit
-        backlogWaitTime = status.backlogWaitTime
-    }
+    package func switchOn() throws(SystemError) { try control.setEnabled(1) }
 
-    /// Nil when there is no such file, or it is not whole.
-    init?(file: String) {
-        guard let bytes = try? readFile(file, limit: 4096) else { return nil }
-        var values: [Substring: UInt32] = [:]
-        let text = String(decoding: bytes, as: UTF8.self)
-        guard text.contains("boot \(Self.boot)\n") else { return nil }
-        for line in text.split(separator: "\n") {
-            let parts = line.split(separator: " ")
-            if parts.count == 2, let value = UInt32(parts[1]) { values[parts[0]] = value }
+    /// Another program set `enabled`: that is what stays when the agent ends.
+    package mutating func accept(enabled: UInt32) {
+        if enabled == 2 {
+            isLocked = true
+        } else {
+            before.enabled = enabled
+            try? before.save(stateFile)
         }
-        guard values["version"] == 1, let enabled = values["enabled"], let failure = values["failure"],
-            let limit = values["backlog_limit"], let wait = values["backlog_wait_time"]
-        else { return nil }
-        self.enabled = enabled
-        self.failure = failure
-        backlogLimit = limit
-        backlogWaitTime = wait
     }
 
-    func save(_ path: String) throws(SystemError) {
-        let text = """
-            version 1
-            boot \(Self.boot)
-            enabled \(enabled)
-            failure \(failure)
-            backlog_limit \(backlogLimit)
-            backlog_wait_time \(backlogWaitTime)
-
-            """
-        try replaceFile(path, with: Array(text.utf8))
+    /// Leaves the audit daemon's place to who asks for it and listens beside him. Nothing is missed meanwhile; a record may
+    /// come twice.
+    package mutating func yieldSeat() throws(SystemError) {
+        guard mode == .unicast else { return }
+        _ = try checked(na_netlink_join(data.rawValue, Self.multicastGroup), "NETLINK_ADD_MEMBERSHIP")
+        try? control.resignAsDaemon()
+        mode = .multicast
+        guard !isLocked else { return }
+        try control.add(.neverFor(pid: pid))
+        before.restoreBacklog(control)
+        standing = try control.ruleCensus()
     }
 
-    func restore(_ control: borrowing AuditControl) {
-        guard let now = try? control.status(), now.enabled != 2 else { return }
-        if now.backlogWaitTime != backlogWaitTime { try? control.setBacklogWaitTime(backlogWaitTime) }
-        if now.backlogLimit != backlogLimit { try? control.setBacklogLimit(backlogLimit) }
-        if now.failure != failure { try? control.setFailure(failure) }
-        if now.enabled != enabled { try? control.setEnabled(enabled) }
+    /// Becomes the audit daemon, where there is none any more. The settings as they are now are those that the agent leaves.
+    package mutating func takeSeat() throws(SystemError) {
+        let status = try control.status()
+        guard !isLocked, status.daemon == 0 else { return }
+        if mode == .multicast {
+            before.takeBacklog(from: status)
+            try before.save(stateFile)
+        }
+        _ = try checked(na_audit_claim(data.rawValue, UInt32(bitPattern: pid)), "AUDIT_SET pid")
+        guard try control.status().daemon == UInt32(bitPattern: pid) else {
+            throw SystemError("AUDIT_SET pid", errno: .fileExists)
+        }
+        lostBefore = status.lost
+        if mode == .multicast { try? control.delete(.neverFor(pid: pid)) }
+        mode = .unicast
+        _ = try checked(na_netlink_leave(data.rawValue, Self.multicastGroup), "NETLINK_DROP_MEMBERSHIP")
+        try settleBacklog()
+        standing = try control.ruleCensus()
     }
 }

@@ -12,7 +12,7 @@ package import LinuxSystem
 package struct ContainerMarks: Sendable {
     private let group: FanotifyGroup
     private let superblocks: MarkedSuperblocks
-    private let plan: MarkPlan
+    private var plan: MarkPlan
     private let proc: ProcFilesystem
     private let hostProcfs: DeviceNumber
     private let hostSysfs: DeviceNumber
@@ -52,11 +52,23 @@ package struct ContainerMarks: Sendable {
         hostSysfs = try FileStatus.of("/sys").file.device
     }
 
+    /// Other files from now on. What is marked stays so: the reader passes over what nobody asks for.
+    ///
+    /// - Returns: what could not be marked on the host itself.
+    package mutating func setPlan(_ new: MarkPlan) -> [String] {
+        plan = new
+        return markHostFiles()
+    }
+
     /// The few files of the host's own instances: a container with the host's network has the host's sysfs, one with
     /// `-v /proc:/host/proc` its procfs. Only single files, since marking the host's whole procfs would feed the agent its
     /// own reads. Returns what could not be marked.
     package mutating func markHostFiles() -> [String] {
         var failures: [String] = []
+        // Held until their marks are there anew.
+        let before = hostFiles
+        defer { withExtendedLifetime(before) {} }
+        hostFiles = []
         superblocks[hostProcfs] = MarkedSuperblocks.Superblock(
             kind: .procfs, pidNamespace: (try? proc.namespace(getpid(), "pid"))?.rawValue ?? 0, isHost: true, pid: 0)
         superblocks[hostSysfs] = MarkedSuperblocks.Superblock(kind: .sysfs, pidNamespace: 0, isHost: true, pid: 0)

@@ -18,6 +18,11 @@ package final class FanotifyGroup: Sendable {
         _ = try checked(result, "fanotify_mark")
     }
 
+    /// Has the opens of one file told.
+    package func markOpens(of object: borrowing OwnedDescriptor) throws(SystemError) {
+        try markInode(of: object, mask: UInt64(NA_FAN_OPEN))
+    }
+
     /// Marks one file.
     func markInode(of object: borrowing OwnedDescriptor, mask: UInt64) throws(SystemError) {
         let result = na_fanotify_add(descriptor.rawValue, UInt32(NA_FAN_MARK_INODE), mask, object.rawValue)

@@ -12,36 +12,62 @@ package final class FanotifyReader: Sendable {
     private let superblocks: MarkedSuperblocks
     private let stop: WakeEvent
     private let handler: @Sendable (FileAccess) -> Void
-    /// Last path components of the procfs files that rules name, `environ`, with the paths below the root.
-    private let procfsEntries: Set<String>
-    private let procfsLeaves: Set<String>
-    /// Inodes of the sysfs files that rules name; the numbers are the same in every instance.
-    private let sysfsInodes: [UInt64: String]
+    private let wanted: Mutex<Wanted>
+
+    /// The file that our own canary opens.
+    private let canary: FileID?
 
     private let events = Atomic<UInt64>(0)
+    private let canaries = Atomic<UInt64>(0)
     private let overflows = Atomic<UInt64>(0)
     /// Events whose object could not be opened any more, by errno.
     private let vanished = Mutex<[CInt: UInt64]>([:])
 
-    /// - Parameter handler: called on the reader's thread for each access that a rule may want.
+    /// - Parameters:
+    ///   - canary: a marked file whose opens are counted and not told.
+    ///   - handler: called on the reader's thread for each access that a rule may want.
     package init(
-        group: FanotifyGroup, superblocks: MarkedSuperblocks, plan: MarkPlan,
+        group: FanotifyGroup, superblocks: MarkedSuperblocks, plan: MarkPlan, canary: FileID? = nil,
         handler: @escaping @Sendable (FileAccess) -> Void
     ) throws(SystemError) {
         self.group = group
         self.superblocks = superblocks
+        self.canary = canary
         self.handler = handler
-        procfsEntries = plan.procfs
-        procfsLeaves = Set(plan.procfs.map { String($0.split(separator: "/").last ?? "") })
-        var inodes: [UInt64: String] = [:]
-        for entry in plan.sysfs {
-            if let inode = (try? FileStatus.of("/sys/" + entry, following: false))?.file.inode { inodes[inode] = entry }
-        }
-        sysfsInodes = inodes
+        wanted = Mutex(Wanted(plan))
         stop = try WakeEvent()
     }
 
+    /// The files that rules name.
+    private final class Wanted: Sendable {
+        /// Last path components of those in procfs, `environ`, with the paths below the root.
+        let procfsEntries: Set<String>
+        let procfsLeaves: Set<String>
+        /// Inodes of those in sysfs; the numbers are the same in every instance.
+        let sysfsInodes: [UInt64: String]
+
+        init(_ plan: MarkPlan) {
+            procfsEntries = plan.procfs
+            procfsLeaves = Set(plan.procfs.map { String($0.split(separator: "/").last ?? "") })
+            var inodes: [UInt64: String] = [:]
+            for entry in plan.sysfs {
+                if let inode = (try? FileStatus.of("/sys/" + entry, following: false))?.file.inode {
+                    inodes[inode] = entry
+                }
+            }
+            sysfsInodes = inodes
+        }
+    }
+
+    /// From any thread: what is handed on from now on.
+    package func setPlan(_ plan: MarkPlan) {
+        let new = Wanted(plan)
+        wanted.withLock { $0 = new }
+    }
+
     package var eventCount: UInt64 { events.load(ordering: .relaxed) }
+    /// Opens of the canary's file.
+    package var canaryCount: UInt64 { canaries.load(ordering: .relaxed) }
     /// Queue overflows: how many events were lost the kernel does not say.
     package var overflowCount: UInt64 { overflows.load(ordering: .relaxed) }
     /// Events that were consumed without their object, by errno (ESRCH: the process was gone).
@@ -99,7 +125,13 @@ package final class FanotifyReader: Sendable {
     }
 
     private func look(_ file: borrowing OwnedDescriptor, _ event: na_fanotify_event) -> FileAccess? {
-        guard let status = try? file.status(), let superblock = superblocks[status.file.device] else { return nil }
+        guard let status = try? file.status() else { return nil }
+        if status.file == canary {
+            canaries.wrappingAdd(1, ordering: .relaxed)
+            return nil
+        }
+        guard let superblock = superblocks[status.file.device] else { return nil }
+        let wanted = self.wanted.withLock { $0 }
         let isWrite = event.mask & UInt64(NA_FAN_MODIFY) != 0
         var access = FileAccess(
             pid: event.pid, isWrite: isWrite, time: realtimeNanoseconds(), received: monotonicNanoseconds(),
@@ -109,7 +141,7 @@ package final class FanotifyReader: Sendable {
             filesystem: superblock.kind, name: "", path: "")
         switch superblock.kind {
         case .sysfs:
-            guard let entry = sysfsInodes[status.file.inode] else { return nil }
+            guard let entry = wanted.sysfsInodes[status.file.inode] else { return nil }
             access.name = "/sys/" + entry
             access.path = path(file)
         case .procfs:
@@ -117,7 +149,9 @@ package final class FanotifyReader: Sendable {
             guard status.isRegular, status.mode & 0o7777 == 0o400 else { return nil }
             access.path = path(file)
             let inside = pathInside(access.path, file, [event.pid, superblock.pid])
-            guard let found = inside.flatMap(entry) ?? entry(of: status.file, superblock) else { return nil }
+            guard
+                let found = inside.flatMap({ entry($0, wanted) }) ?? entry(of: status.file, superblock, wanted)
+            else { return nil }
             access.name = "/proc/" + found.entry
             access.entry = ProcfsEntry(
                 pid: found.pid, hostPID: superblock.isHost ? found.pid : 0, pidNamespace: superblock.pidNamespace)
@@ -132,21 +166,25 @@ package final class FanotifyReader: Sendable {
     }
 
     /// The wanted entry that a path inside the procfs stands for: `1/environ`, also through `1/task/1/environ`.
-    private func entry(_ inside: String) -> (entry: String, pid: Int32)? {
+    private func entry(_ inside: String, _ wanted: Wanted) -> (entry: String, pid: Int32)? {
         var parts = inside.split(separator: "/")
-        guard let leaf = parts.last, procfsLeaves.contains(String(leaf)), let pid = Int32(parts[0]) else { return nil }
+        guard let leaf = parts.last, wanted.procfsLeaves.contains(String(leaf)), let pid = Int32(parts[0]) else {
+            return nil
+        }
         if parts.count == 4, parts[1] == "task" { parts.removeSubrange(1...2) }
         let entry = parts.joined(separator: "/")
-        return procfsEntries.contains(entry) ? (entry, pid) : nil
+        return wanted.procfsEntries.contains(entry) ? (entry, pid) : nil
     }
 
     /// The wanted entry that is this very file, whatever it was called: a container may have bound it to another name and
     /// taken that away again. The event holds the file open, so that looking it up by its own name finds the same inode.
-    private func entry(of file: FileID, _ superblock: MarkedSuperblocks.Superblock) -> (entry: String, pid: Int32)? {
+    private func entry(
+        of file: FileID, _ superblock: MarkedSuperblocks.Superblock, _ wanted: Wanted
+    ) -> (entry: String, pid: Int32)? {
         guard let mountPoint = superblock.mountPoint, let root = try? ForeignRoot(pid: superblock.pid) else {
             return nil
         }
-        for entry in procfsEntries {
+        for entry in wanted.procfsEntries {
             guard let pid = entry.split(separator: "/").first.flatMap({ Int32($0) }),
                 let object = try? root.object(at: mountPoint + "/" + entry),
                 let status = try? object.status(), status.file == file

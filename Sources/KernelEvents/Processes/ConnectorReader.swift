@@ -31,6 +31,12 @@ package final class ConnectorReader: ProcessEventSource {
     package var gapCount: UInt64 { gaps.load(ordering: .relaxed) }
     package var eventCount: UInt64 { events.load(ordering: .relaxed) }
 
+    /// Before 6.6 the kernel counts the listeners of all and tells nobody anything once somebody has left who never came.
+    /// Whoever says goodbye often enough makes the count negative: more is asked for than was there.
+    package func listenAgain() {
+        for _ in 0..<64 { _ = na_connector_listen(socket.rawValue) }
+    }
+
     /// Asks the thread to look at its socket now and to move the watermark.
     package func requestWatermark() { kick.signal() }
     package func requestStop() { stop.signal() }
@@ -41,7 +47,11 @@ package final class ConnectorReader: ProcessEventSource {
         while true {
             let ready = waitReadable(
                 [socket.rawValue, stop.rawDescriptor, kick.rawDescriptor], milliseconds: 1000)
-            if ready & 2 != 0 { return }
+            if ready & 2 != 0 {
+                // The kernel's count of listeners does not go down by itself.
+                _ = na_connector_leave(socket.rawValue)
+                return
+            }
             if ready & 4 != 0 { kick.clear() }
             drain(ring, &sequences)
         }

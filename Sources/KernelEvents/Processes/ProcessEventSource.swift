@@ -13,6 +13,8 @@ package protocol ProcessEventSource: Sendable {
     /// Times that events were lost: the process table is to be reconciled.
     var gapCount: UInt64 { get }
     var eventCount: UInt64 { get }
+    /// Subscribes once more, where the source has been silenced for everybody.
+    func listenAgain()
     /// Asks the thread to look now and to move the watermark.
     func requestWatermark()
     func requestStop()

@@ -35,6 +35,7 @@ package final class ProcessPoller: ProcessEventSource {
     package var gapCount: UInt64 { 0 }
     package var eventCount: UInt64 { events.load(ordering: .relaxed) }
     package func requestWatermark() { kick.signal() }
+    package func listenAgain() {}
     package func requestStop() { stop.signal() }
 
     package func run() {

@@ -8,17 +8,9 @@ import subprocess
 import threading
 import time
 
+from auditing import AUDITD_CONF, audit
 from harness import ENVIRON, UEVENT, Failure, act, want
 from standstill import read
-
-
-def audit(t):
-    """Rules and settings, without the counters."""
-    def run(*words):
-        return subprocess.run(["auditctl", *words], env=t.machine.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False).stdout.decode()
-    settings = [line for line in run("-s").splitlines() if line.split(" ")[0] in
-                ("enabled", "failure", "pid", "rate_limit", "backlog_limit", "backlog_wait_time")]
-    return settings, run("-l").splitlines()
 
 
 @act("agent/puts-audit-back", engines=None, own_agent=True)
@@ -186,27 +178,6 @@ def is_hung(path):
         reader.kill()                        # the lock is waited for killably
         reader.wait(10)
         return True
-
-
-AUDITD_CONF = """local_events = yes
-write_logs = yes
-log_file = %s/audit.log
-log_group = root
-log_format = RAW
-flush = NONE
-max_log_file = 8
-num_logs = 2
-priority_boost = 4
-name_format = NONE
-max_log_file_action = IGNORE
-space_left = 2
-admin_space_left = 1
-space_left_action = IGNORE
-admin_space_left_action = IGNORE
-disk_full_action = IGNORE
-disk_error_action = IGNORE
-use_libwrap = no
-"""
 
 
 @act("agent/beside-auditd", engines=("runc",), own_agent=True)
