@@ -20,7 +20,7 @@ struct NodeAgent: ParsableCommand {
         subcommands: [
             RunCommand.self, StatusCommand.self, InventoryCommand.self, PostureCommand.self, IsolateCommand.self,
             ReleaseCommand.self, CollectCommand.self, VerifyCommand.self, DeliverCommand.self,
-            ConfinementCommand.self,
+            ConfinementCommand.self, ConfigurationCommand.self,
         ]
     )
 }
