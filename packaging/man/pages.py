@@ -158,12 +158,13 @@ def keys(table):
     lines = [".Bl -tag -width Ds"]
     for row in table.splitlines()[2:]:
         # A link leads to a page beside the one that the table is for.
-        cells = re.sub(r" \(\[[^]]*\]\([^)]*\)\)", "", row.replace("`", "")).strip("| ").split(" | ")
+        cells = re.sub(r" \(\[[^]]*\]\([^)]*\)\)", "", row).strip("| ").split(" | ")
         if len(cells) != 5:
             fail("`nodeagent configuration` has the row " + row)
-        name, allowed, standard, meaning, effect = cells
+        meaning = cells[3][0].upper() + cells[3][1:] + "."
+        name, allowed, standard, meaning, effect = [c.replace("`", "") for c in cells[:3] + [meaning] + cells[4:]]
         lines.append(".It Cm " + escaped(name))
-        lines += sentences(closed(meaning[0].upper() + meaning[1:]))
+        lines += sentences(meaning)
         lines.append(escaped("Value: %s." % allowed))
         lines.append(escaped("Default: %s; a change takes effect by %s." % (standard, effect)))
     if len(lines) == 1:
