@@ -1,5 +1,4 @@
 import Glibc
-import LinuxSystem
 import Yams
 
 /// Reads `nodeagent.yaml`: the keys are those of `ConfigurationKey.all`.
