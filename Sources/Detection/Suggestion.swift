@@ -1,7 +1,7 @@
 /// The name that was probably meant.
-enum Suggestion {
+package enum Suggestion {
     /// The candidate nearest to `name`; nil where none is near enough to be a slip of the finger.
-    static func nearest(to name: String, among candidates: some Sequence<String>) -> String? {
+    package static func nearest(to name: String, among candidates: some Sequence<String>) -> String? {
         let wanted = Array(name.utf8.prefix(64))
         let limit = max(1, min(3, wanted.count / 3))
         var best: (name: String, distance: Int)?

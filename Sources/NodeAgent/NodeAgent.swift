@@ -20,7 +20,7 @@ struct NodeAgent: ParsableCommand {
         subcommands: [
             RunCommand.self, StatusCommand.self, InventoryCommand.self, PostureCommand.self, IsolateCommand.self,
             ReleaseCommand.self, CollectCommand.self, VerifyCommand.self, DeliverCommand.self,
-            ExplainCommand.self, CheckConfigCommand.self, ConfinementCommand.self,
+            ExplainCommand.self, CheckConfigCommand.self, ConfinementCommand.self, ConfigurationCommand.self,
         ]
     )
 }

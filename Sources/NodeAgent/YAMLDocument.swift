@@ -1,3 +1,4 @@
+import Detection
 import Yams
 
 /// A YAML file that an operator wrote, and its values: each is checked where it stands, so that the message can say the
@@ -45,16 +46,19 @@ struct YAMLDocument {
 
     // MARK: Values
 
-    /// Goes through a mapping; `take` returns false for a key it does not know.
+    /// Goes through a mapping; `take` returns false for a key it does not know, and the nearest of `keys` is then named.
     func section(
-        _ node: Node, _ name: String, _ take: (String, Node) throws(ConfigurationError) -> Bool
+        _ node: Node, _ name: String, keys: [String] = [], _ take: (String, Node) throws(ConfigurationError) -> Bool
     ) throws(ConfigurationError) {
         guard let mapping = node.mapping else { throw error(node, "expected keys and values for \(name)") }
         var seen: Set<String> = []
         for (key, value) in mapping {
             guard let name = key.string else { throw error(key, "expected a key") }
             guard seen.insert(name).inserted else { throw error(key, "'\(name)' is there twice") }
-            guard try take(name, value) else { throw error(key, "unknown key '\(name)'") }
+            guard try take(name, value) else {
+                let near = Suggestion.nearest(to: name, among: keys).map { "; did you mean '\($0)'?" } ?? ""
+                throw error(key, "unknown key '\(name)'\(near)")
+            }
         }
     }
 

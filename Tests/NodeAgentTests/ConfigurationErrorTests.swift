@@ -46,11 +46,26 @@ struct Mistake: Sendable, CustomTestStringConvertible {
         Mistake(
             "no rule files", "version: 1\n", 1, 1, "'rules_files' is missing or empty; expected a list of rule files",
             "version: 1"),
-        Mistake("unknown key", valid + "audti:\n  enabled: true\n", 3, 1, "unknown key 'audti'", "audti:"),
-        Mistake("unknown key inside", valid + "audit:\n  mod: auto\n", 4, 3, "unknown key 'mod'", "  mod: auto"),
         Mistake(
-            "unknown key two levels inside", valid + "audit:\n  budget:\n    idel: 5\n", 5, 5, "unknown key 'idel'",
-            "    idel: 5"),
+            "unknown key", valid + "audti:\n  enabled: true\n", 3, 1, "unknown key 'audti'; did you mean 'audit'?",
+            "audti:"),
+        Mistake(
+            "unknown key inside", valid + "audit:\n  mod: auto\n", 4, 3, "unknown key 'mod'; did you mean 'mode'?",
+            "  mod: auto"),
+        Mistake(
+            "unknown key two levels inside", valid + "audit:\n  budget:\n    idel: 5\n", 5, 5,
+            "unknown key 'idel'; did you mean 'idle'?", "    idel: 5"),
+        Mistake(
+            "a key of another section", valid + "metrics:\n  mode: auto\n", 4, 3, "unknown key 'mode'", "  mode: auto"),
+        Mistake(
+            "a key with its section before it", valid + "audit.mode: auto\n", 3, 1, "unknown key 'audit.mode'",
+            "audit.mode: auto"),
+        Mistake(
+            "a section for a value", valid + "output: text\n", 3, 9, "expected keys and values for output",
+            "output: text"),
+        Mistake(
+            "unknown key of a rule's response", valid + "response:\n  rules:\n    - rul: A\n", 5, 7,
+            "unknown key 'rul'; did you mean 'rule'?", "    - rul: A"),
         Mistake(
             "a text for a number", valid + "connector:\n  receive_buffer_mib: lots\n", 4, 23,
             "expected a number from 1 to 256", "  receive_buffer_mib: lots"),

@@ -25,6 +25,11 @@ for page in "$pages"/nodeagent-*.8; do
     name=$(basename "$page" .8)
     grep -qx "${name#nodeagent-}" <<<"$commands" || fail "$name is no command"
 done
+keys=$("$agent" configuration | sed -n 's/^| `\([a-z_.]*\)`.*/\1/p')
+[ -n "$keys" ] || fail "the program prints no keys"
+for key in $keys; do
+    grep -qxF ".It Cm ${key}" "$pages/nodeagent.yaml.5" || fail "nodeagent.yaml.5 lacks $key"
+done
 for page in "$pages"/*.[58]; do
     faults=$(mandoc -T lint -W warning "$page" 2>&1) || fail "$faults"
     faults=$(LC_ALL=C.UTF-8 man --warnings -E UTF-8 -l -Tutf8 -Z "$page" 2>&1 >/dev/null)

@@ -5,7 +5,8 @@ usage: pages.py --agent PROGRAM --configuration FILE --output DIRECTORY
 
 A page of section 8 for the program and for each command that its help shows, from `--experimental-dump-help`, so that a page
 cannot lack an option. Pages of section 5 from the templates beside this file: `@FILE PATH@` is replaced by that file's
-text, `@CONFIGURATION@` by the configuration's, `@FIELDS@` by the table of Sources/Detection/FieldCatalog.swift. Pages go
+text, `@CONFIGURATION@` by the configuration's, `@KEYS@` by what `nodeagent configuration` prints, `@FIELDS@` by the table
+of Sources/Detection/FieldCatalog.swift. Pages go
 into DIRECTORY, uncompressed. Ends with 1 when a source is not as expected.
 """
 import argparse
@@ -152,6 +153,25 @@ def fields():
     return "\n".join(lines + [".El"])
 
 
+def keys(table):
+    """The keys of the configuration, from the Markdown table that the program prints."""
+    lines = [".Bl -tag -width Ds"]
+    for row in table.splitlines()[2:]:
+        # A link leads to a page beside the one that the table is for.
+        cells = re.sub(r" \(\[[^]]*\]\([^)]*\)\)", "", row).strip("| ").split(" | ")
+        if len(cells) != 5:
+            fail("`nodeagent configuration` has the row " + row)
+        meaning = cells[3][0].upper() + cells[3][1:] + "."
+        name, allowed, standard, meaning, effect = [c.replace("`", "") for c in cells[:3] + [meaning] + cells[4:]]
+        lines.append(".It Cm " + escaped(name))
+        lines += sentences(meaning)
+        lines.append(escaped("Value: %s." % allowed))
+        lines.append(escaped("Default: %s; a change takes effect by %s." % (standard, effect)))
+    if len(lines) == 1:
+        fail("`nodeagent configuration` prints no keys")
+    return "\n".join(lines + [".El"])
+
+
 def filled(text, values):
     """The template with its marks replaced; a mark that nothing is known for is an error."""
     def replacement(match):
@@ -177,7 +197,8 @@ def main():
     program = dumped["command"]
     commands = [c for c in program["subcommands"] if c.get("shouldDisplay", True) and c["commandName"] != "help"]
     with open(options.configuration) as file:
-        values = {"DATE": date(), "CONFIGURATION": literal(file.read()), "FIELDS": fields()}
+        values = {"DATE": date(), "CONFIGURATION": literal(file.read()), "FIELDS": fields(),
+                  "KEYS": keys(subprocess.check_output([options.agent, "configuration"], text=True))}
     pages = {"nodeagent.8": program_page(program, commands)}
     for command in commands:
         pages["nodeagent-%s.8" % command["commandName"]] = command_page(command, file_references())
