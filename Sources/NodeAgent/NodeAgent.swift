@@ -18,8 +18,8 @@ struct NodeAgent: ParsableCommand {
         abstract: "Notices container escapes on this host, stops them and keeps the evidence, from user space alone.",
         version: "nodeagent \(version)",
         subcommands: [
-            RunCommand.self, StatusCommand.self, InventoryCommand.self, PostureCommand.self, IsolateCommand.self,
-            ReleaseCommand.self, CollectCommand.self, VerifyCommand.self, DeliverCommand.self,
+            RunCommand.self, StatusCommand.self, InventoryCommand.self, PostureCommand.self, DoctorCommand.self,
+            IsolateCommand.self, ReleaseCommand.self, CollectCommand.self, VerifyCommand.self, DeliverCommand.self,
             ConfinementCommand.self,
         ]
     )

@@ -78,30 +78,27 @@ package struct AuditControl: ~Copyable {
     /// What stands in the kernel: rules of ours, rules of others, and `task,never` rules, which make every task forked
     /// under them invisible.
     package func ruleCensus() throws(SystemError) -> (own: Int, others: Int, taskNever: Int) {
-        var census = Census()
-        let result = unsafe withUnsafeMutablePointer(to: &census) { pointer in
+        let rules = try standingRules()
+        let own = rules.count(where: \.isOwn)
+        return (own, rules.count - own, rules.count(where: \.hidesTasks))
+    }
+
+    /// Every rule that stands in the kernel, list by list.
+    package func standingRules() throws(SystemError) -> [StandingRule] {
+        var rules: [StandingRule] = []
+        let result = unsafe withUnsafeMutablePointer(to: &rules) { pointer in
             unsafe na_audit_list_rules(
                 socket.rawValue,
                 { context, key, list, action in
-                    guard let census = unsafe context?.assumingMemoryBound(to: Census.self), let key = unsafe key else {
-                        return
-                    }
-                    let isOwn = unsafe String(cString: key).hasPrefix(AuditRule.keyPrefix)
-                    unsafe census.pointee.own += isOwn ? 1 : 0
-                    unsafe census.pointee.others += isOwn ? 0 : 1
-                    if list == UInt32(NA_AUDIT_LIST_TASK), action == UInt32(NA_AUDIT_NEVER) {
-                        unsafe census.pointee.taskNever += 1
-                    }
+                    guard let rules = unsafe context?.assumingMemoryBound(to: [StandingRule].self),
+                        let key = unsafe key
+                    else { return }
+                    let rule = StandingRule(key: unsafe String(cString: key), list: list, action: action)
+                    unsafe rules.pointee.append(rule)
                 }, pointer)
         }
         _ = try checked(result, "AUDIT_LIST_RULES")
-        return (census.own, census.others, census.taskNever)
-    }
-
-    private struct Census {
-        var own = 0
-        var others = 0
-        var taskNever = 0
+        return rules
     }
 }
 
