@@ -18,9 +18,10 @@ struct NodeAgent: ParsableCommand {
         abstract: "Notices container escapes on this host, stops them and keeps the evidence, from user space alone.",
         version: "nodeagent \(version)",
         subcommands: [
-            RunCommand.self, StatusCommand.self, InventoryCommand.self, PostureCommand.self, IsolateCommand.self,
-            ReleaseCommand.self, CollectCommand.self, VerifyCommand.self, DeliverCommand.self,
-            ExplainCommand.self, CheckConfigCommand.self, ConfinementCommand.self, ConfigurationCommand.self,
+            RunCommand.self, StatusCommand.self, InventoryCommand.self, PostureCommand.self, DoctorCommand.self,
+            ExplainCommand.self, CheckConfigCommand.self, IsolateCommand.self, ReleaseCommand.self,
+            CollectCommand.self, VerifyCommand.self, DeliverCommand.self, ConfinementCommand.self,
+            ConfigurationCommand.self,
         ]
     )
 }

@@ -89,23 +89,29 @@ package struct AuditControl: ~Copyable {
         return Int(try checked(result, "AUDIT_LIST_RULES"))
     }
 
-    /// What stands in the kernel. Not cheap: the kernel starts a thread for the answer.
+    /// What stands in the kernel, counted.
     package func ruleCensus() throws(SystemError) -> AuditRuleCensus {
         var census = AuditRuleCensus()
-        let result = unsafe withUnsafeMutablePointer(to: &census) { pointer in
+        for rule in try standingRules() { census.add(key: rule.key, isTaskNever: rule.hidesTasks) }
+        return census
+    }
+
+    /// Every rule that stands in the kernel, list by list. Not cheap: the kernel starts a thread for the answer.
+    package func standingRules() throws(SystemError) -> [StandingRule] {
+        var rules: [StandingRule] = []
+        let result = unsafe withUnsafeMutablePointer(to: &rules) { pointer in
             unsafe na_audit_list_rules(
                 socket.rawValue,
                 { context, key, list, action in
-                    guard let census = unsafe context?.assumingMemoryBound(to: AuditRuleCensus.self),
+                    guard let rules = unsafe context?.assumingMemoryBound(to: [StandingRule].self),
                         let key = unsafe key
                     else { return }
-                    unsafe census.pointee.add(
-                        key: String(cString: key),
-                        isTaskNever: list == UInt32(NA_AUDIT_LIST_TASK) && action == UInt32(NA_AUDIT_NEVER))
+                    let rule = StandingRule(key: unsafe String(cString: key), list: list, action: action)
+                    unsafe rules.pointee.append(rule)
                 }, pointer)
         }
         _ = try checked(result, "AUDIT_LIST_RULES")
-        return census
+        return rules
     }
 }
 

@@ -1,0 +1,40 @@
+import EventModel
+import Glibc
+import LinuxSystem
+
+extension HostFacts {
+    /// The inodes of the kernel's own first pid and user namespace, the same on every kernel (linux/proc_ns.h). Who is in a
+    /// container sees the container's process as pid 1, so that one cannot be asked.
+    private static let first: [String: UInt64] = ["pid": 0xEFFF_FFFC, "user": 0xEFFF_FFFD]
+
+    /// - Parameter agent: the pid of the running agent.
+    static func read(agent: Int32?, proc: ProcFilesystem = ProcFilesystem()) -> HostFacts {
+        let pid = agent ?? getpid()
+        var facts = HostFacts(isAgent: agent != nil)
+        facts.release = text("/proc/sys/kernel/osrelease")
+        facts.machine = text("/proc/sys/kernel/arch")
+        if facts.machine.isEmpty { facts.machine = builtFor }
+        facts.capabilities = (try? proc.status(pid))?["CapEff"].flatMap { UInt64($0, radix: 16) }
+        facts.namespaces = ["pid", "mnt", "net", "user"].map { kind in
+            Namespace(
+                kind: kind, own: (try? proc.namespaceByLink(pid, kind))?.rawValue,
+                host: first[kind] ?? (try? proc.namespaceByLink(1, kind))?.rawValue)
+        }
+        return facts
+    }
+
+    /// For kernels before 6.1, which do not tell.
+    private static var builtFor: String {
+        #if arch(x86_64)
+            "x86_64"
+        #elseif arch(arm64)
+            "aarch64"
+        #else
+            "an unknown architecture"
+        #endif
+    }
+
+    private static func text(_ path: String) -> String {
+        String(decoding: ((try? readFile(path, limit: 256)) ?? []).prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+    }
+}
