@@ -5,34 +5,19 @@ import signal
 import subprocess
 import time
 
+from auditing import audit, auditctl, setting
 from harness import Failure, act
 
 STATES = ("PASS", "WARN", "FAIL", "INFO")
 
 
-def auditctl(t, *words):
-    done = subprocess.run(["auditctl", *words], env=t.machine.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    return done.stdout.decode()
-
-
-def setting(t, name):
-    return next(line.split()[1] for line in auditctl(t, "-s").splitlines() if line.split()[0] == name)
-
-
-def standing(t):
-    """Settings and rules, without the counters: what the command must leave as it is."""
-    settings = [line for line in auditctl(t, "-s").splitlines() if line.split(" ")[0] in
-                ("enabled", "failure", "pid", "rate_limit", "backlog_limit", "backlog_wait_time")]
-    return settings, auditctl(t, "-l").splitlines()
-
-
 def doctor(t, *words):
     """The checks by id. Status 5 when something is wrong, else 0; audit is the same before and after."""
-    before = standing(t)
+    before = audit(t)
     done = t.nodeagent("doctor", "--config", t.session.agent.config, "--output", "json", *words)
     if done.returncode not in (0, 5):
         raise Failure("doctor: %d %s" % (done.returncode, done.stderr))
-    after = standing(t)
+    after = audit(t)
     if after != before:
         raise Failure("audit was %s and is %s" % (before, after))
     checks = {check["id"]: check for check in json.loads(done.stdout)}
@@ -92,10 +77,14 @@ def beside_an_agent(t):
     counts = [sum(check["state"] == state for check in checks.values()) for state in ("PASS", "WARN", "FAIL")]
     if last[0] or [int(word) for word in last[1].split() if word.isdigit()] != counts:
         raise Failure("the totals: %s, not %s" % (last, counts))
-    # another program deletes some of ours
-    auditctl(t, "-D", "-k", "nodeagent-node")
-    stands(doctor(t), "audit-rules", "WARN", "missing: nodeagent-node", "restart")
-    t.session.agent.stop()
+    # another program deletes some of ours, and the agent cannot put them back just now
+    t.session.agent.child.send_signal(signal.SIGSTOP)
+    try:
+        auditctl(t, "-D", "-k", "nodeagent-node")
+        stands(doctor(t), "audit-rules", "WARN", "missing: nodeagent-node", "restart")
+    finally:
+        t.session.agent.child.send_signal(signal.SIGCONT)
+    t.session.agent.stop(2.0 * t.machine.factor)
 
 
 @act("agent/doctor-alone", engines=None, own_agent=True)
