@@ -2,7 +2,7 @@
 /// without allocation.
 ///
 /// The automaton is Glushkov's: one state a byte of the pattern, no empty transitions, a set of states is a few words.
-struct BytePattern: Sendable {
+package struct BytePattern: Sendable {
     /// States, `a{100}` counting as a hundred: what one byte of text may cost at most, and the size of the sets below (15 words).
     static let maximumStates = 960
 
@@ -17,7 +17,8 @@ struct BytePattern: Sendable {
     /// For each byte, `width` words: the states that stand for it.
     private let accepts: [UInt64]
 
-    init(_ pattern: String) throws(PatternError) {
+    /// - Throws: what is no pattern, or one of more than `maximumStates`.
+    package init(_ pattern: String) throws(PatternError) {
         let syntax = try PatternParser.parse(pattern)
         try Self.checkAnchors(syntax, isFirst: true, isLast: true)
         guard Self.states(syntax) <= Self.maximumStates else {
@@ -34,7 +35,7 @@ struct BytePattern: Sendable {
     }
 
     /// Whether all of `text` is of the pattern.
-    func matches(_ text: Span<UInt8>) -> Bool {
+    package func matches(_ text: Span<UInt8>) -> Bool {
         if text.isEmpty { return isEmptyTaken }
         // On the stack: no allocation, and one pattern serves any number of threads.
         var current = InlineArray<15, UInt64>(repeating: 0)

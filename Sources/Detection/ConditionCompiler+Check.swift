@@ -8,7 +8,7 @@ extension ConditionCompiler {
         guard let number = operand(check.left) else { return Self.never }
         let operand = program.operands[Int(number)]
         guard supports(check, operand) else { return Self.never }
-        if let unfed = operand.unfed { note(unfed: unfed, at: check.left.offset) }
+        if let unfed = operand.unfed { note(unfed: unfed, in: check.left) }
         let tree =
             switch check.right {
             case .none: ConditionTree.leaf(.exists(number))
@@ -72,7 +72,7 @@ extension ConditionCompiler {
             return Self.never
         }
         if let unfed = operands.right.unfed {
-            note(unfed: unfed, at: right.offset)
+            note(unfed: unfed, in: right)
             return .leaf(.never(unfed: unfed))
         }
         return .leaf(.operands(left, check.comparison, number))

@@ -21,11 +21,12 @@ extension ConditionCompiler {
             }
             scalars.append(scalar)
         }
-        guard let check = check(field, comparison, .several(scalars)) else { return nil }
-        guard check.check.comparison.takesList || check.isModified else {
+        guard let empty = check(field, comparison, .several([])) else { return nil }
+        guard empty.check.comparison.takesList || empty.isModified else {
             fail(comparison, "expected `in`, `pmatch`, `intersects` or an operator with `oneof`, `anyof` or `allof`")
             return nil
         }
+        guard let check = check(field, comparison, .several(scalars)) else { return nil }
         let tree = within(check.text) { $0.tree(check.check) }
         return scalars.isEmpty ? nil : .not(tree)
     }
@@ -63,7 +64,7 @@ extension ConditionCompiler {
         if exception.values.isEmpty {
             for (field, comparison) in zip(fields, comparisons) {
                 guard let check = check(field, comparison, .several([])) else { return nil }
-                if check.check.comparison.takesList { _ = within(check.text) { $0.tree(check.check) } }
+                _ = within(check.text) { $0.tree(check.check) }
             }
             return nil
         }
@@ -108,6 +109,7 @@ extension ConditionCompiler {
             } else if let only = values.first, values.count == 1, case .one = value {
                 right = .value(only)
             } else {
+                part = 2
                 throw ConditionSyntaxError(offset: 0, message: "`\(operation.rawValue)` takes one value, not a list")
             }
             let check = Condition.Check(

@@ -20,8 +20,8 @@ struct ConditionCompiler {
     /// The names that were used, for the warnings of those that were not.
     private(set) var usedMacros: Set<String> = []
     var usedLists: Set<String> = []
-    /// Fields of conditions that no source here tells, in the order in which they were met.
-    private(set) var unfed: [(field: FieldID, warning: RuleError)] = []
+    /// Fields of conditions that no source here tells, as they are written: one warning each, at the first place.
+    private(set) var unfed: [(name: String, warning: RuleError)] = []
     /// Of the condition that is being compiled: event types that never come here.
     var foreignTypes: Set<String> = []
     var operandNumbers: [Operand.Source: Int32] = [:]
@@ -90,11 +90,13 @@ struct ConditionCompiler {
         warn(.unknownName, at: offset, failure.message + "; the rule is left out")
     }
 
-    /// One warning a field, at its first place.
-    mutating func note(unfed field: FieldID, at offset: Int) {
-        guard let text, !unfed.contains(where: { $0.field == field }) else { return }
-        let message = "no source here tells `\(field.rawValue)` yet: every comparison with it is false"
-        unfed.append((field, text.error(.unfed, at: offset, message)))
+    /// - Parameter written: the operand with the field in it.
+    mutating func note(unfed field: FieldID, in written: Condition.Operand) {
+        var name = field.rawValue
+        if case .field(let reference) = written { name = reference.name }
+        guard let text, !unfed.contains(where: { $0.name == name }) else { return }
+        let message = "no source here tells `\(name)` yet: every comparison with it is false"
+        unfed.append((name, text.error(.unfed, at: written.offset, message)))
     }
 
     private mutating func tree(_ condition: Condition) -> ConditionTree {

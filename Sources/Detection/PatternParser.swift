@@ -6,9 +6,9 @@ struct PatternParser {
     private static let maximumDepth = 100
     private static let maximumRepeat = 1000
 
-    private let bytes: [UInt8]
-    private var index = 0
-    private var ignoresCase = false
+    let bytes: [UInt8]
+    var index = 0
+    private(set) var ignoresCase = false
     private var depth = 0
 
     static func parse(_ pattern: String) throws(PatternError) -> PatternSyntax {
@@ -20,13 +20,13 @@ struct PatternParser {
 
     private init(bytes: [UInt8]) { self.bytes = bytes }
 
-    private var byte: UInt8? { index < bytes.count ? bytes[index] : nil }
+    var byte: UInt8? { index < bytes.count ? bytes[index] : nil }
 
-    private func error(_ message: String, at offset: Int? = nil) -> PatternError {
+    func error(_ message: String, at offset: Int? = nil) -> PatternError {
         PatternError(offset: offset ?? index, message: message)
     }
 
-    private mutating func take(_ character: Unicode.Scalar) -> Bool {
+    mutating func take(_ character: Unicode.Scalar) -> Bool {
         guard byte == UInt8(ascii: character) else { return false }
         index += 1
         return true
@@ -71,7 +71,7 @@ struct PatternParser {
     private func fold(_ set: ByteClass) -> PatternSyntax { .byte(ignoresCase ? set.foldingCase : set) }
 
     /// A character with all its bytes, so that what repeats it repeats all of them.
-    private mutating func literal(from start: Int) -> PatternSyntax {
+    mutating func literal(from start: Int) -> PatternSyntax {
         while let byte, byte & 0xC0 == 0x80, bytes[start] >= 0xC0 { index += 1 }
         let items = bytes[start..<index].map { fold(ByteClass($0...$0)) }
         return items.count == 1 ? items[0] : .concatenation(items)
@@ -111,27 +111,24 @@ struct PatternParser {
     }
 
     private mutating func repeated(_ atom: PatternSyntax) throws(PatternError) -> PatternSyntax {
-        var result = atom
-        while let byte {
-            let start = index
-            switch byte {
-            case UInt8(ascii: "*"): result = .repetition(result, minimum: 0, maximum: nil)
-            case UInt8(ascii: "+"): result = .repetition(result, minimum: 1, maximum: nil)
-            case UInt8(ascii: "?"): result = .repetition(result, minimum: 0, maximum: 1)
-            case UInt8(ascii: "{"):
-                guard let (minimum, maximum, end) = bounds() else { return result }
-                guard max(minimum, maximum ?? 0) <= Self.maximumRepeat, maximum.map({ $0 >= minimum }) ?? true else {
-                    throw error(
-                        "expected at most \(Self.maximumRepeat) repetitions, the smaller number first", at: start)
-                }
-                result = .repetition(result, minimum: minimum, maximum: maximum)
-                index = end - 1
-            default: return result
-            }
-            index += 1
-            _ = take("?")
+        guard let (minimum, maximum) = try repetition() else { return atom }
+        _ = take("?")
+        let end = index
+        if try repetition() != nil { throw error("repeats what is repeated already", at: end) }
+        return .repetition(atom, minimum: minimum, maximum: maximum)
+    }
+
+    private mutating func repetition() throws(PatternError) -> (minimum: Int, maximum: Int?)? {
+        let start = index
+        if take("*") { return (0, nil) }
+        if take("+") { return (1, nil) }
+        if take("?") { return (0, 1) }
+        guard byte == UInt8(ascii: "{"), let (minimum, maximum, end) = bounds() else { return nil }
+        guard max(minimum, maximum ?? 0) <= Self.maximumRepeat, maximum.map({ $0 >= minimum }) ?? true else {
+            throw error("expected at most \(Self.maximumRepeat) repetitions, the smaller number first", at: start)
         }
-        return result
+        index = end
+        return (minimum, maximum)
     }
 
     /// `{2}`, `{2,}`, `{2,5}`; nil where the brace is a character like any other.
@@ -154,7 +151,7 @@ struct PatternParser {
     }
 
     /// After the backslash.
-    private mutating func escape(from start: Int) throws(PatternError) -> ByteClass {
+    mutating func escape(from start: Int) throws(PatternError) -> ByteClass {
         guard let byte else { throw error("expected a character after `\\`", at: start) }
         index += 1
         switch byte {
@@ -182,88 +179,5 @@ struct PatternParser {
             }
             return ByteClass(byte...byte)
         }
-    }
-}
-
-extension PatternParser {
-    private static let named: [(name: String, members: ByteClass)] = [
-        ("alpha", ByteClass.lowercase.union(.uppercase)), ("digit", .digits), ("lower", .lowercase),
-        ("upper", .uppercase), ("alnum", ByteClass.lowercase.union(.uppercase).union(.digits)), ("word", .words),
-        ("space", ByteClass.blanks.union(ByteClass(0x0B...0x0B))),
-        ("blank", ByteClass(0x09...0x09).union(ByteClass(0x20...0x20))),
-        ("xdigit", ByteClass.digits.union(ByteClass(0x41...0x46)).union(ByteClass(0x61...0x66))),
-        (
-            "punct",
-            ByteClass(0x21...0x2F).union(ByteClass(0x3A...0x40)).union(ByteClass(0x5B...0x60)).union(
-                ByteClass(0x7B...0x7E))
-        ), ("print", ByteClass(0x20...0x7E)), ("graph", ByteClass(0x21...0x7E)),
-        ("cntrl", ByteClass(0...0x1F).union(ByteClass(0x7F...0x7F))), ("ascii", ByteClass(0...0x7F)),
-    ]
-
-    /// After the opening bracket.
-    private mutating func bracket(from start: Int) throws(PatternError) -> PatternSyntax {
-        var set = ByteClass()
-        var characters: [PatternSyntax] = []
-        let isNegated = take("^")
-        let first = index
-        while let byte, byte != UInt8(ascii: "]") || index == first {
-            if let members = try namedClass() {
-                set = set.union(members)
-                continue
-            }
-            let place = index
-            index += 1
-            if byte >= 0x80 {
-                guard !isNegated, !peek("-") else {
-                    throw error("characters beyond ASCII stand in a class only by themselves", at: place)
-                }
-                characters.append(literal(from: place))
-                continue
-            }
-            let low = byte == UInt8(ascii: "\\") ? try escape(from: place) : ByteClass(byte...byte)
-            guard let from = low.only, peek("-"), index + 1 < bytes.count, bytes[index + 1] != UInt8(ascii: "]") else {
-                set = set.union(low)
-                continue
-            }
-            index += 2
-            let end = bytes[index - 1]
-            let high = end == UInt8(ascii: "\\") ? try escape(from: index - 1) : ByteClass(end...end)
-            guard let to = high.only, from <= to, to < 0x80 || from >= 0x80 else {
-                throw error("expected a range from the smaller to the larger character", at: place)
-            }
-            set = set.union(ByteClass(from...to))
-        }
-        guard take("]") else { throw error("`[` without `]`", at: start) }
-        if ignoresCase { set = set.foldingCase }
-        if characters.isEmpty { return .byte(isNegated ? set.complement : set) }
-        return .alternatives([.byte(set)] + characters)
-    }
-
-    private func peek(_ character: Unicode.Scalar) -> Bool { byte == UInt8(ascii: character) }
-
-    /// `[:alpha:]` or `[:^alpha:]`; nil for anything else.
-    private mutating func namedClass() throws(PatternError) -> ByteClass? {
-        guard peek("["), index + 1 < bytes.count, bytes[index + 1] == UInt8(ascii: ":") else { return nil }
-        let start = index
-        for (name, members) in Self.named {
-            for (prefix, set) in [("[:", members), ("[:^", members.complement)]
-            where bytes[start...].starts(with: "\(prefix)\(name):]".utf8) {
-                index += prefix.utf8.count + name.utf8.count + 2
-                return set
-            }
-        }
-        throw error("expected a class as `[:alpha:]`", at: start)
-    }
-}
-
-extension ByteClass {
-    /// Its member, if it has only one.
-    fileprivate var only: UInt8? {
-        var found: UInt8?
-        for byte in UInt8.min...UInt8.max where contains(byte) {
-            if found != nil { return nil }
-            found = byte
-        }
-        return found
     }
 }

@@ -67,6 +67,13 @@ struct ValueStore: Sendable {
         return value(string)
     }
 
+    mutating func value(_ part: Substring?) -> Value {
+        guard let part else { return .missing }
+        let start = text.count
+        text.append(contentsOf: part.utf8)
+        return value(from: start)
+    }
+
     mutating func value(_ number: some BinaryInteger) -> Value { .number(Int64(clamping: number)) }
 
     /// The words with a blank between them.

@@ -57,21 +57,24 @@ package struct Container: Sendable, Equatable {
     package var isPrivileged: Bool? { privileges?.verdict.map { $0 == .privileged } }
 
     /// The image without tag and digest, as `container.image.repository` has it.
-    package var imageRepository: String? {
+    package var imageRepository: String? { repositoryPart.map(String.init) }
+    /// The tag, nil where the image carries none.
+    package var imageTag: String? { tagPart.map(String.init) }
+
+    /// `imageRepository` as a part of `image`: rules ask for it at each event, and a part is no new text.
+    package var repositoryPart: Substring? {
         guard let image else { return nil }
-        let withoutDigest = image.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)[0]
+        let withoutDigest = image[..<(image.firstIndex(of: "@") ?? image.endIndex)]
         // A colon after the last slash starts a tag; one before it is a registry's port.
         let afterSlash = withoutDigest.lastIndex(of: "/").map(withoutDigest.index(after:)) ?? withoutDigest.startIndex
-        guard let colon = withoutDigest[afterSlash...].lastIndex(of: ":") else { return String(withoutDigest) }
-        return String(withoutDigest[..<colon])
+        return withoutDigest[..<(withoutDigest[afterSlash...].lastIndex(of: ":") ?? withoutDigest.endIndex)]
     }
 
-    /// The tag, nil where the image carries none.
-    package var imageTag: String? {
-        guard let image, let repository = imageRepository else { return nil }
-        let rest = image.dropFirst(repository.count)
-        guard rest.first == ":" else { return nil }
-        return String(rest.dropFirst().prefix { $0 != "@" })
+    /// `imageTag` as a part of `image`.
+    package var tagPart: Substring? {
+        guard let image, let repository = repositoryPart, repository.endIndex < image.endIndex else { return nil }
+        guard image[repository.endIndex] == ":" else { return nil }
+        return image[image.index(after: repository.endIndex)...].prefix { $0 != "@" }
     }
 }
 

@@ -42,6 +42,40 @@ import Testing
     }
 }
 
+extension CostTests {
+    /// Conditions that ask for everything that has to be made of an event.
+    private static let asked = [
+        "proc.cmdline = x", "proc.args contains xyz", "proc.pcmdline in (a, b)", "proc.aname in (a, b)",
+        "proc.acmdline[1] startswith xx", "container.image.repository in (docker.io/library/x, y)",
+        "container.image.tag = x", "container.id = host", "evt.arg.flags contains O_PATH", "file.device = 9:9",
+        "tolower(proc.cmdline) = X", "concat(proc.name, fd.name) endswith zz", "fd.name regex '(a*)*b'",
+        "fd.name startswith anyof (/a/b, /b/c)", "fd.name pmatch (/a/b, /c)", "len(proc.cmdline) > 1000",
+        "join(\",\", (proc.name, proc.pname)) = x", "getopt(proc.args, \"ab:\")[b] = zz", "fd.name = val(proc.name)",
+        "user.name = x", "proc.exeline = x", "basename(fd.name) = x", "toupper(fd.name) = x", "evt.res = ENOENT",
+        "container.privileged.reasons = x", "file.type = block", "b64(fd.filename) = x",
+    ]
+
+    /// The second phase: what does not match allocates nothing there either.
+    @Test(arguments: asked) func matchesAllocateNothing(condition: String) throws {
+        let rules = try Samples.ruleSet("evt.type = openat and \(condition)")
+        var event = Samples.open("/etc/somewhere/below/a/directory", flags: 0o2000101)
+        event.object = Samples.object(mode: 0o100644)
+        let container = Samples.container(image: "docker.io/library/an-image-of-some-length:and-a-long-tag")
+        let who = Samples.inside(container, commandLine: ["cat", "-b", "something-long-enough-for-the-heap", "/x/y"])
+        var matched = rules.matches(for: event, attribution: who, candidates: [0]).count
+        let candidates = [0]
+        let before = MallocCount.ofThisThread()
+        for _ in 0..<1_000 { matched += rules.matches(for: event, attribution: who, candidates: candidates).count }
+        let calls = MallocCount.ofThisThread().flatMap { after in before.map { after - $0 } }
+        #expect(matched == 0)
+        // Without optimisation the standard library's generics allocate.
+        #if !DEBUG
+            #expect((calls ?? 0) < 100, "\(condition): mallocs in 1,000")
+        #endif
+        print("matches(\(condition)): mallocs in 1,000: \(calls.map(String.init) ?? "uncounted")")
+    }
+}
+
 /// Calls of malloc by this thread, when a library is preloaded that counts them in `nodeagent_malloc_count`; else nil, and
 /// only the time is told.
 private enum MallocCount {
