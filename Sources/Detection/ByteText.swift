@@ -26,24 +26,6 @@ enum ByteText {
         return false
     }
 
-    /// `/var/run` is one of `/var/run` and `/var/run/docker`, not of `/var/running`; empty components do not count.
-    static func isPathPrefix(_ prefix: Span<UInt8>, of path: Span<UInt8>) -> Bool {
-        let slash = UInt8(ascii: "/")
-        var left = 0
-        var right = 0
-        while true {
-            while left < prefix.count, prefix[left] == slash { left += 1 }
-            while right < path.count, path[right] == slash { right += 1 }
-            if left == prefix.count { return true }
-            while left < prefix.count, prefix[left] != slash {
-                guard right < path.count, path[right] == prefix[left] else { return false }
-                left += 1
-                right += 1
-            }
-            guard right == path.count || path[right] == slash else { return false }
-        }
-    }
-
     /// fnmatch(3) with flags 0 (`*` and `?` match a slash as well), bytes for characters.
     static func matches(_ text: Span<UInt8>, glob: Span<UInt8>, ignoringCase: Bool) -> Bool {
         var position = 0

@@ -136,6 +136,11 @@ extension ConditionCompiler {
 
     private mutating func pattern(_ number: Int32, _ elements: [Element]) -> ConditionTree {
         guard let (text, offset) = elements.first else { return Self.never }
+        patternCount += 1
+        guard patternCount <= Self.maximumPatterns else {
+            fail(.structure, at: offset, "more than \(Self.maximumPatterns) regular expressions")
+            return Self.never
+        }
         do {
             return .leaf(.pattern(number, try BytePattern(text)))
         } catch {

@@ -8,6 +8,8 @@ struct ConditionCompiler {
     /// Levels of `and`, `or` and `not` after macros are expanded; each is a stack frame at evaluation.
     static let maximumDepth = 300
     static let maximumListItems = 100_000
+    /// Regular expressions of all rules, macros expanded: each has its tables.
+    static let maximumPatterns = 2_000
 
     var definitions: Definitions
     /// What `static.NAME` stands for.
@@ -24,6 +26,7 @@ struct ConditionCompiler {
     private(set) var unfed: [(name: String, warning: RuleError)] = []
     /// Of the condition that is being compiled: event types that never come here.
     var foreignTypes: Set<String> = []
+    var patternCount = 0
     var operandNumbers: [Operand.Source: Int32] = [:]
 
     /// What is being compiled: the text for positions, and the place up to which definitions are seen.
@@ -93,7 +96,9 @@ struct ConditionCompiler {
     /// - Parameter written: the operand with the field in it.
     mutating func note(unfed field: FieldID, in written: Condition.Operand) {
         var name = field.rawValue
-        if case .field(let reference) = written { name = reference.name }
+        if case .field(let reference) = written {
+            name = reference.name + (reference.argument.map { "[\($0)]" } ?? "")
+        }
         guard let text, !unfed.contains(where: { $0.name == name }) else { return }
         let message = "no source here tells `\(name)` yet: every comparison with it is false"
         unfed.append((name, text.error(.unfed, at: written.offset, message)))

@@ -7,9 +7,9 @@ package struct ConditionParser {
     package static let maximumDepth = 200
 
     var scanner: ConditionScanner
-    private var depth = 0
+    var depth = 0
 
-    private init(_ text: String) {
+    init(_ text: String) {
         scanner = ConditionScanner(text)
     }
 
@@ -24,74 +24,7 @@ package struct ConditionParser {
         return condition
     }
 
-    /// A field or a transformer and nothing else, as an exception's `fields` have it.
-    static func operand(_ text: String) throws(ConditionSyntaxError) -> Condition.Operand {
-        var parser = ConditionParser(text)
-        let operand = try parser.operand()
-        guard parser.scanner.isAtEnd else { throw parser.scanner.expected("the end of the field") }
-        return operand
-    }
-
-    /// A transformer that begins at `offset` of a longer text, and where it ends.
-    static func transformer(
-        in text: String, at offset: Int
-    ) throws(ConditionSyntaxError) -> (transformer: Condition.Operand, end: Int) {
-        var parser = ConditionParser(text)
-        parser.scanner.index = offset
-        let operand = try parser.operand()
-        return (operand, parser.scanner.index)
-    }
-
-    /// An operator, as an exception's `comps` have it: `startswith anyof`.
-    static func comparison(
-        _ text: String
-    ) throws(ConditionSyntaxError) -> (Condition.Comparison, Condition.Modifier?) {
-        var scanner = ConditionScanner(text)
-        guard let comparison = scanner.comparison(), comparison != .exists else {
-            throw scanner.expected("an operator")
-        }
-        scanner.skipBlank()
-        let start = scanner.index
-        let modifier = scanner.name().flatMap(Condition.Modifier.init(rawValue:))
-        if modifier == nil { scanner.index = start }
-        guard scanner.isAtEnd, modifier == nil || !comparison.takesList && !comparison.takesNumber else {
-            throw scanner.expected("an operator and at most one of `oneof`, `anyof`, `allof`")
-        }
-        return (comparison, modifier)
-    }
-
-    /// The item of a list or a value of an exception, which Falco writes into the condition as it is: in quotes if it has a
-    /// blank and none, else as what it says, `"(a)"`, `a, b` and `(a, b)` too.
-    static func values(ofItem text: String) -> [Condition.Value] {
-        let isQuoted = text.utf8.first == UInt8(ascii: "\"") || text.utf8.first == UInt8(ascii: "'")
-        let verbatim = [Condition.Value(text: text, isQuoted: true, offset: 0)]
-        if text.isEmpty || !isQuoted && text.utf8.contains(UInt8(ascii: " ")) && text.utf8.first != UInt8(ascii: "(") {
-            return verbatim
-        }
-        if !isQuoted, !text.utf8.contains(where: { "()\"'=,".utf8.contains($0) }) {
-            return [Condition.Value(text: text, isQuoted: false, offset: 0)]
-        }
-        var parser = ConditionParser("(" + text + ")")
-        if text.utf8.first == UInt8(ascii: "(") { parser = ConditionParser(text) }
-        guard let right = try? parser.listValue(), case .list(let values) = right, parser.scanner.isAtEnd else {
-            return verbatim
-        }
-        return values.map { Condition.Value(text: $0.text, isQuoted: $0.isQuoted, offset: 0) }
-    }
-
-    private mutating func operand() throws(ConditionSyntaxError) -> Condition.Operand {
-        let offset = scanner.index
-        guard let name = scanner.name() else { throw scanner.expected("a field") }
-        if Condition.transformerNames.contains(name), scanner.take("(") {
-            return .transformer(try transformerTail(name: name, offset: offset))
-        }
-        guard scanner.take(".") else {
-            throw ConditionSyntaxError(offset: offset, message: "expected a field or a transformer")
-        }
-        return .field(try fieldTail(name: name, offset: offset))
-    }
-
-    private mutating func enter() throws(ConditionSyntaxError) {
+    mutating func enter() throws(ConditionSyntaxError) {
         depth += 1
         if depth > Self.maximumDepth {
             throw ConditionSyntaxError(
@@ -145,7 +78,7 @@ package struct ConditionParser {
     }
 
     /// The rest of a field after its first dot.
-    private mutating func fieldTail(name: String, offset: Int) throws(ConditionSyntaxError) -> Condition.Field {
+    mutating func fieldTail(name: String, offset: Int) throws(ConditionSyntaxError) -> Condition.Field {
         var name = name
         repeat {
             guard let part = scanner.name() else { throw scanner.expected("the rest of the field's name") }
@@ -154,7 +87,7 @@ package struct ConditionParser {
         return Condition.Field(name: name, argument: try bracketed(), offset: offset)
     }
 
-    private mutating func bracketed() throws(ConditionSyntaxError) -> String? {
+    mutating func bracketed() throws(ConditionSyntaxError) -> String? {
         guard scanner.take("[") else { return nil }
         guard let argument = try scanner.quoted() ?? scanner.bareArgument() else {
             throw scanner.expected("the field's argument")
@@ -216,7 +149,7 @@ package struct ConditionParser {
         return .transformer(try transformerTail(name: name, offset: offset))
     }
 
-    private mutating func listValue() throws(ConditionSyntaxError) -> Condition.RightSide {
+    mutating func listValue() throws(ConditionSyntaxError) -> Condition.RightSide {
         let offset = scanner.index
         guard scanner.take("(") else {
             guard let name = scanner.name() else { throw scanner.expected("a list in parentheses or a list's name") }
@@ -233,45 +166,5 @@ package struct ConditionParser {
             if scanner.take(")") { return .list(values) }
             guard scanner.take(",") else { throw scanner.expected("`,` or `)`") }
         }
-    }
-
-    /// A transformer after its opening parenthesis.
-    private mutating func transformerTail(
-        name: String, offset: Int
-    ) throws(ConditionSyntaxError) -> Condition.Transformer {
-        let arguments = try transformerArguments()
-        return Condition.Transformer(name: name, arguments: arguments, index: try bracketed(), offset: offset)
-    }
-
-    private mutating func transformerArguments() throws(ConditionSyntaxError) -> [Condition.Transformer.Argument] {
-        try enter()
-        defer { depth -= 1 }
-        var arguments: [Condition.Transformer.Argument] = []
-        scanner.skipBlank()
-        if scanner.take(")") { return arguments }
-        while true {
-            scanner.skipBlank()
-            arguments.append(try transformerArgument())
-            scanner.skipBlank()
-            if scanner.take(")") { return arguments }
-            guard scanner.take(",") else { throw scanner.expected("`,` or `)`") }
-        }
-    }
-
-    private mutating func transformerArgument() throws(ConditionSyntaxError) -> Condition.Transformer.Argument {
-        if scanner.take("(") { return .list(try transformerArguments()) }
-        if let text = try scanner.quoted() { return .text(text) }
-        let offset = scanner.index
-        if let name = scanner.name() {
-            if Condition.transformerNames.contains(name), scanner.take("(") {
-                return .operand(.transformer(try transformerTail(name: name, offset: offset)))
-            }
-            guard scanner.take(".") else {
-                throw ConditionSyntaxError(offset: offset, message: "expected a field, a transformer or a value")
-            }
-            return .operand(.field(try fieldTail(name: name, offset: offset)))
-        }
-        guard let number = scanner.number() else { throw scanner.expected("a field, a transformer or a value") }
-        return .text(number.text)
     }
 }

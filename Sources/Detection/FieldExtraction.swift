@@ -22,7 +22,8 @@ package enum FieldExtraction {
     ) -> Value {
         switch field {
         case .evtType: store.value(event.type.name)
-        case .evtTime: store.value(event.time)
+        case .syscallType: event.source == .audit ? store.value(event.type.name) : .missing
+        case .evtTime, .evtRawtime: store.value(event.time)
         case .evtNum: store.value(event.serial)
         case .evtRes: resultName(event, into: &store)
         case .evtRawres: event.result.map { .number($0) } ?? .missing
@@ -49,7 +50,9 @@ package enum FieldExtraction {
         case .fileType: store.value(event.object.flatMap { fileType($0.kind) })
         case .fileDevice: device(event.object?.device, into: &store)
         case .fileNode: device(node(event), into: &store)
-        case .fileInode: event.object.map { .number(Int64(clamping: $0.inode)) } ?? .missing
+        case .fdDevMajor: event.object.map { .number(Int64($0.deviceMajor)) } ?? .missing
+        case .fdDevMinor: event.object.map { .number(Int64($0.deviceMinor)) } ?? .missing
+        case .fileInode, .fdIno: event.object.map { .number(Int64(clamping: $0.inode)) } ?? .missing
         case .nodeType: store.value(creationKind(event).flatMap(fileType))
         case .userUID: userID(event, attribution)
         case .userLoginuid: .number(event.loginUID == .max ? -1 : Int64(event.loginUID))

@@ -6,7 +6,7 @@ struct Operand: Sendable, Hashable {
         case getopt(selector: UInt8?)
     }
 
-    indirect enum Source: Sendable, Hashable {
+    enum Source: Sendable, Hashable {
         case field(FieldReference)
         /// A field of several words (`proc.args`) as a list.
         case words(FieldID)

@@ -124,10 +124,10 @@ import Testing
     }
 
     /// Mutations of a real file: an error or a rule set, never a trap, and each error in the file.
-    @Test func mutatedFiles() throws {
-        let original = Array(try TestFiles.ofRepository("Fuzz/corpus/rules/folded.yaml").utf8)
+    @Test(arguments: ["folded.yaml", "language.yaml"]) func mutatedFiles(name: String) throws {
+        let original = Array(try TestFiles.ofRepository("Fuzz/corpus/rules/\(name)").utf8)
         var random = SeededGenerator(seed: 2)
-        for _ in 0..<3_000 {
+        for _ in 0..<2_000 {
             var bytes = original
             for _ in 0..<(1 + random.next() % 4) {
                 let place = Int(random.next() % UInt64(bytes.count))

@@ -20,6 +20,12 @@ import Testing
         }
     }
 
+    /// The corpus of the fuzzer has every construct: it must load, or mutations of it would not come far.
+    @Test func corpusLoads() throws {
+        let rules = try RuleSet(files: [("language.yaml", TestFiles.ofRepository("Fuzz/corpus/rules/language.yaml"))])
+        #expect(rules.rules.map(\.isEnabled) == [false])
+    }
+
     /// The rule as the page prints it: its indentation was lost there and is put back, nothing else is touched.
     @Test(.enabled("the shared seeds are not here") { TestFiles.shared(startingWith: "000", in: "../seeds") != nil })
     func seedRule() throws {
