@@ -9,6 +9,9 @@ extension ConditionCompiler {
         let operand = program.operands[Int(number)]
         guard supports(check, operand) else { return Self.never }
         if let unfed = operand.unfed { note(unfed: unfed, in: check.left) }
+        if operand.field == .evtDir {
+            warn(.deprecated, at: check.left.offset, "`evt.dir` is deprecated: it is always `<`")
+        }
         let tree =
             switch check.right {
             case .none: ConditionTree.leaf(.exists(number))

@@ -9,6 +9,7 @@ extension ConditionCompiler {
                 elements += splice(list, offset: value.offset)
                 continue
             }
+            warnOfField(value)
             if !value.isQuoted, value.text.utf8.contains(UInt8(ascii: "_")),
                 let near = Suggestion.nearest(to: value.text, among: definitions.lists.keys)
             {
@@ -19,6 +20,14 @@ extension ConditionCompiler {
             elements.append((value.text, value.offset))
         }
         return elements
+    }
+
+    /// A field on the right of an operator is a text, unless `val()` says otherwise.
+    private mutating func warnOfField(_ value: Condition.Value) {
+        guard !value.isQuoted, FieldCatalog.field(named: value.text) != nil else { return }
+        warn(
+            .structure, at: value.offset,
+            "`\(value.text)` is taken as a text here; `val(\(value.text))` compares with the field")
     }
 
     private mutating func splice(_ list: ListDefinition, offset: Int) -> [Element] {
@@ -40,6 +49,7 @@ extension ConditionCompiler {
                     .structure, at: value.offset,
                     "`\(value.text)` is a list and taken as a text here; `in (\(value.text))` compares with its items")
             }
+            warnOfField(value)
             return [(value.text, value.offset)]
         case .list(let values), .modified(_, let values, _): return elements(values)
         case .listName(let name, let offset):

@@ -69,6 +69,10 @@ package struct ConditionParser {
             return .check(try comparison(of: .transformer(transformer)))
         }
         guard scanner.take(".") else {
+            if scanner.peek("("), let near = Suggestion.nearest(to: name, among: Condition.transformerNames) {
+                throw ConditionSyntaxError(
+                    offset: offset, message: "expected a transformer, found `\(name)`; did you mean `\(near)`?")
+            }
             if ["and", "or", "not"].contains(name) {
                 throw ConditionSyntaxError(offset: offset, message: "expected a field, a macro, `not` or `(`")
             }
@@ -99,7 +103,7 @@ package struct ConditionParser {
     private mutating func comparison(of left: Condition.Operand) throws(ConditionSyntaxError) -> Condition.Check {
         scanner.skipBlank()
         let offset = scanner.index
-        guard let comparison = scanner.comparison() else { throw scanner.expected("an operator") }
+        guard let comparison = scanner.comparison() else { throw unknownOperator() }
         scanner.skipBlank()
         let right: Condition.RightSide
         if comparison == .exists {
@@ -122,6 +126,13 @@ package struct ConditionParser {
             right = .value(value)
         }
         return Condition.Check(left: left, comparison: comparison, offset: offset, right: right)
+    }
+
+    private mutating func unknownOperator() -> ConditionSyntaxError {
+        let error = scanner.expected("an operator")
+        guard let word = scanner.name() else { return error }
+        let hint = Suggestion.hint(for: word, among: Condition.Comparison.allCases.map(\.rawValue))
+        return ConditionSyntaxError(offset: error.offset, message: "expected an operator, found `\(word)`" + hint)
     }
 
     /// `val(field)` or a transformer; nil for anything else.

@@ -43,7 +43,7 @@ struct OutputTemplate: Sendable {
             if !literal.isEmpty { pieces.append(.text(String(decoding: literal, as: UTF8.self))) }
             literal = []
             guard let reference = Self.reference(in: text, bytes, at: &index, &compiler) else { return }
-            pieces.append(.field(reference))
+            if let reference { pieces.append(.field(reference)) }
         }
         if !literal.isEmpty { pieces.append(.text(String(decoding: literal, as: UTF8.self))) }
     }
@@ -96,10 +96,10 @@ struct OutputTemplate: Sendable {
         }
     }
 
-    /// Reads from `%` on.
+    /// Reads from `%` on. Nil after an error; a nil in it for what stands for nothing.
     private static func reference(
         in text: String, _ bytes: [UInt8], at index: inout Int, _ compiler: inout ConditionCompiler
-    ) -> Reference? {
+    ) -> Reference?? {
         let start = index
         index += 1
         let widthStart = index
@@ -120,6 +120,10 @@ struct OutputTemplate: Sendable {
             return nil
         }
         let written: Condition.Operand
+        if name == "container.info" {
+            compiler.warn(.deprecated, at: nameStart, "`%container.info` is deprecated and stands for nothing")
+            return .some(nil)
+        }
         do {
             if index < bytes.count, bytes[index] == UInt8(ascii: "("), Condition.transformerNames.contains(name) {
                 (written, index) = try ConditionParser.transformer(in: text, at: nameStart)

@@ -78,6 +78,28 @@ import Testing
         #expect(try warnings("- list: a b\n  items: []\n- macro: a-b\n  condition: evt.type = open\n").count == 4)
     }
 
+    @Test func fieldsTakenAsTexts() throws {
+        let text = rule("evt.type = open and (proc.name = proc.pname or fd.name in (proc.exe, 'proc.exe'))")
+        #expect(
+            try warnings(text) == [
+                "3:47 structure: `proc.pname` is taken as a text here; `val(proc.pname)` compares with the field",
+                "3:73 structure: `proc.exe` is taken as a text here; `val(proc.exe)` compares with the field",
+            ])
+        let old = rule("evt.type = open and evt.dir = <").replacing("output: x", with: "output: x %container.info y")
+        #expect(try warnings(old).map { $0.contains("deprecated") } == [true, true])
+    }
+
+    @Test(arguments: [
+        ("proc.name startwith a", "found `startwith`; did you mean `startswith`?"),
+        ("tolwer(proc.name) = a", "found `tolwer`; did you mean `tolower`?"),
+        ("proc.nmae = a", "did you mean `proc.name`?"), ("evt.arg.reqest = a", "did you mean `request`?"),
+        ("fd.name in (a) an b", "expected `and`, `or`"), ("proc.name like a", "expected an operator, found `like`"),
+    ])
+    func suggestions(condition: String, hint: String) {
+        let error = #expect(throws: RuleErrors.self) { try RuleSet(files: [("f", rule(condition))]) }
+        #expect(error?.errors.count == 1 && error?.errors.first?.message.contains(hint) == true)
+    }
+
     @Test func errorsAreSortedAndTold() {
         let first = "- macro: m\n  condition: proc.nam = a\n" + rule("fd.nam = b or m")
         let error = #expect(throws: RuleErrors.self) {
