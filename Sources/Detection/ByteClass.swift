@@ -52,6 +52,16 @@ struct ByteClass: Sendable, Hashable {
     mutating func insert(_ byte: UInt8) { self[word: byte >> 6] |= 1 << UInt64(byte & 63) }
     mutating func remove(_ byte: UInt8) { self[word: byte >> 6] &= ~(1 << UInt64(byte & 63)) }
 
+    func forEach(_ body: (UInt8) -> Void) {
+        for index in UInt8(0)..<4 {
+            var bits = self[word: index]
+            while bits != 0 {
+                body((index << 6) + UInt8(bits.trailingZeroBitCount))
+                bits &= bits - 1
+            }
+        }
+    }
+
     func union(_ other: ByteClass) -> ByteClass {
         var result = self
         for index in UInt8(0)..<4 { result[word: index] |= other[word: index] }

@@ -3,9 +3,11 @@
 ///
 /// The automaton is Glushkov's: one state a byte of the pattern, no empty transitions, a set of states is a few words.
 package struct BytePattern: Sendable {
-    /// States, `a{100}` counting as a hundred: what one byte of text may cost at most, and the size of the sets below (15 words).
-    static let maximumStates = 960
+    /// States, `a{100}` counting as a hundred: what one byte of text may cost at most, and the size of the sets below.
+    private static let maximumStates = 960
+    private static let maximumBytes = 8192
 
+    let states: Int
     private let isEmptyTaken: Bool
     /// Words in use of each set.
     private let width: Int
@@ -19,12 +21,16 @@ package struct BytePattern: Sendable {
 
     /// - Throws: what is no pattern, or one of more than `maximumStates`.
     package init(_ pattern: String) throws(PatternError) {
+        guard pattern.utf8.count <= Self.maximumBytes else {
+            throw PatternError(offset: 0, message: "longer than \(Self.maximumBytes) bytes")
+        }
         let syntax = try PatternParser.parse(pattern)
         try Self.checkAnchors(syntax, isFirst: true, isLast: true)
         guard Self.states(syntax) <= Self.maximumStates else {
             throw PatternError(offset: 0, message: "larger than \(Self.maximumStates) states")
         }
-        var builder = Builder(states: Self.states(syntax))
+        states = Self.states(syntax)
+        var builder = Builder(states: states)
         let whole = builder.add(syntax)
         width = builder.width
         isEmptyTaken = whole.isEmptyTaken
@@ -89,9 +95,11 @@ package struct BytePattern: Sendable {
             for branch in branches { try checkAnchors(branch, isFirst: isFirst, isLast: isLast) }
         case .repetition(let inner, _, _): try checkAnchors(inner, isFirst: isFirst, isLast: isLast)
         case .concatenation(let items):
+            let first = items.firstIndex { states($0) > 0 } ?? items.count
+            let last = items.lastIndex { states($0) > 0 } ?? -1
             for (index, item) in items.enumerated() {
-                let isFirst = isFirst && items[..<index].allSatisfy { states($0) == 0 }
-                let isLast = isLast && items[(index + 1)...].allSatisfy { states($0) == 0 }
+                let isFirst = isFirst && index <= first
+                let isLast = isLast && index >= last
                 try checkAnchors(item, isFirst: isFirst, isLast: isLast)
             }
         }
@@ -146,9 +154,7 @@ extension BytePattern {
         private mutating func add(_ set: ByteClass) -> Part {
             let state = count
             count += 1
-            for byte in UInt8.min...UInt8.max where set.contains(byte) {
-                accepts[Int(byte) * width + (state >> 6)] |= 1 << UInt64(state & 63)
-            }
+            set.forEach { accepts[Int($0) * width + (state >> 6)] |= 1 << UInt64(state & 63) }
             var part = empty
             part.isEmptyTaken = false
             part.first[state >> 6] |= 1 << UInt64(state & 63)
@@ -176,8 +182,13 @@ extension BytePattern {
         }
 
         private mutating func connect(_ from: [UInt64], _ to: [UInt64]) {
-            for state in 0..<count where from[state >> 6] & (1 << UInt64(state & 63)) != 0 {
-                for word in 0..<width { follow[state * width + word] |= to[word] }
+            for word in 0..<width {
+                var states = from[word]
+                while states != 0 {
+                    let start = ((word << 6) + states.trailingZeroBitCount) * width
+                    for target in 0..<width { follow[start + target] |= to[target] }
+                    states &= states - 1
+                }
             }
         }
 

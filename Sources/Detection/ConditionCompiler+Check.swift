@@ -139,13 +139,16 @@ extension ConditionCompiler {
 
     private mutating func pattern(_ number: Int32, _ elements: [Element]) -> ConditionTree {
         guard let (text, offset) = elements.first else { return Self.never }
-        patternCount += 1
-        guard patternCount <= Self.maximumPatterns else {
-            fail(.structure, at: offset, "more than \(Self.maximumPatterns) regular expressions")
-            return Self.never
-        }
+        if let known = patterns[text] { return .leaf(.pattern(number, known)) }
+        guard patternStates <= Self.maximumPatternStates else { return Self.never }
         do {
-            return .leaf(.pattern(number, try BytePattern(text)))
+            let pattern = try BytePattern(text)
+            patternStates += pattern.states
+            if patternStates > Self.maximumPatternStates {
+                fail(.structure, at: offset, "the regular expressions are too many or too large")
+            }
+            patterns[text] = pattern
+            return .leaf(.pattern(number, pattern))
         } catch {
             fail(.syntax, at: offset, "the regular expression, at its byte \(error.offset + 1): \(error.message)")
             return Self.never

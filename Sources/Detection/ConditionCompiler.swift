@@ -8,8 +8,8 @@ struct ConditionCompiler {
     /// Levels of `and`, `or` and `not` after macros are expanded; each is a stack frame at evaluation.
     static let maximumDepth = 300
     static let maximumListItems = 100_000
-    /// Regular expressions of all rules, macros expanded: each has its tables.
-    static let maximumPatterns = 2_000
+    /// States of all regular expressions: what compiling them costs.
+    static let maximumPatternStates = 100_000
 
     var definitions: Definitions
     /// What `static.NAME` stands for.
@@ -26,7 +26,8 @@ struct ConditionCompiler {
     private(set) var unfed: [(name: String, warning: RuleError)] = []
     /// Of the condition that is being compiled: event types that never come here.
     var foreignTypes: Set<String> = []
-    var patternCount = 0
+    var patterns: [String: BytePattern] = [:]
+    var patternStates = 0
     var operandNumbers: [Operand.Source: Int32] = [:]
 
     /// What is being compiled: the text for positions, and the place up to which definitions are seen.

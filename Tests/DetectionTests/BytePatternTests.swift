@@ -55,6 +55,8 @@ import Testing
         #expect(throws: PatternError.self) { try BytePattern(String(repeating: "(", count: 100_000)) }
         let deep = String(repeating: "(", count: 100_000) + "a" + String(repeating: ")", count: 100_000)
         #expect(throws: PatternError.self) { try BytePattern(deep) }
+        #expect(throws: PatternError.self) { try BytePattern(String(repeating: "a", count: 10_000)) }
+        #expect(throws: Never.self) { try BytePattern(String(repeating: "()", count: 4_000)) }
         #expect(throws: Never.self) { try BytePattern(String(repeating: "(((){1000}){1000}){1000}", count: 10)) }
         #expect(throws: PatternError.self) { try BytePattern("a" + String(repeating: "*", count: 100_000)) }
     }

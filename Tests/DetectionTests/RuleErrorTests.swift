@@ -84,6 +84,8 @@ import Testing
             text + "- list: l\(level)\n  items: [l\(level - 1), l\(level - 1)]\n"
         }
         #expect(!errors(listBomb + rule("fd.name in (l40)")).isEmpty)
+        let patterns = (0..<150).map { "fd.name regex '[ab]{900}\($0)'" }.joined(separator: " or ")
+        #expect(errors(rule(patterns)).map(\.kind) == [.structure])
     }
 
     @Test(arguments: [
