@@ -126,7 +126,7 @@ extension ConditionCompiler {
         case .isIn, .intersects: return .leaf(.texts(number, texts))
         case .startswith: return .leaf(.literals(number, .prefix, [first]))
         case .endswith: return .leaf(.literals(number, .suffix, [first]))
-        case .pmatch: return .leaf(.literals(number, .path, texts))
+        case .pmatch: return paths(number, texts)
         case .notEqual: return .leaf(.text(number, .textNotEqual, first))
         case .contains: return .leaf(.text(number, .contains, first))
         case .icontains: return .leaf(.text(number, .icontains, first))
@@ -135,6 +135,14 @@ extension ConditionCompiler {
         case .regex: return pattern(number, elements)
         default: return Self.never
         }
+    }
+
+    /// Components with wildcards are matched one by one, the others all at once.
+    private func paths(_ number: Int32, _ texts: [String]) -> ConditionTree {
+        let isGlob = { (text: String) in text.utf8.contains { "?*[".utf8.contains($0) } }
+        let literals = ConditionTree.leaf(.literals(number, .path, texts.filter { !isGlob($0) }))
+        let globs = texts.filter(isGlob).map { ConditionTree.leaf(.text(number, .pathGlob, $0)) }
+        return globs.isEmpty ? literals : .any([literals] + globs)
     }
 
     private mutating func pattern(_ number: Int32, _ elements: [Element]) -> ConditionTree {

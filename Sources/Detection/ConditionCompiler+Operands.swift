@@ -159,8 +159,9 @@ extension ConditionCompiler {
             var numbers: [Int32] = []
             for element in elements {
                 guard let number = operand(element, takesWords: false, at: offset) else { return nil }
-                guard program.operands[Int(number)].kind == Operand.Kind(type: .text) else {
-                    fail(.type, at: offset, "expected texts in the list")
+                let kind = program.operands[Int(number)].kind
+                guard !kind.isList, [.text, .number, .boolean].contains(kind.type) else {
+                    fail(.type, at: offset, "expected texts, numbers or booleans in the list, not a \(kind)")
                     return nil
                 }
                 numbers.append(number)

@@ -54,6 +54,7 @@ extension ConditionCompiler {
         case .list(let values), .modified(_, let values, _): return elements(values)
         case .listName(let name, let offset):
             if let list = definitions.lists[name] { return splice(list, offset: offset) }
+            if brokenNames.contains(name) { return nil }
             let hint = Suggestion.hint(for: name, among: definitions.lists.keys)
             fail(.unknownName, at: offset, "expected a list, found `\(name)`, which is not defined" + hint)
             return nil

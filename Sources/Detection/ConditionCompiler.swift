@@ -14,6 +14,8 @@ struct ConditionCompiler {
     var definitions: Definitions
     /// What `static.NAME` stands for.
     let staticFields: [String: String]
+    /// Macros and lists that are there but wrong, which was told.
+    let brokenNames: Set<String>
     var program = Program()
     private(set) var errors: [RuleError] = []
     private(set) var warnings: [RuleError] = []
@@ -40,8 +42,9 @@ struct ConditionCompiler {
     private var toleratesUnknownFields = false
     private(set) var hasUnknownField = false
 
-    init(definitions: Definitions, staticFields: [String: String] = [:]) {
+    init(definitions: Definitions, brokenNames: Set<String>, staticFields: [String: String]) {
         self.definitions = definitions
+        self.brokenNames = brokenNames
         self.staticFields = staticFields
     }
 
@@ -133,6 +136,7 @@ struct ConditionCompiler {
 
     private mutating func macro(_ name: String, _ offset: Int) -> ConditionTree {
         guard let macro = definitions.macro(name, before: place) else {
+            if brokenNames.contains(name) { return .leaf(.never(unfed: nil)) }
             if definitions.macros[name] != nil {
                 fail(.unknownName, at: offset, "macro `\(name)` is defined only after it is used")
             } else if definitions.lists[name] != nil {

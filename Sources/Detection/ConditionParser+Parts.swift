@@ -23,6 +23,7 @@ extension ConditionParser {
         _ text: String
     ) throws(ConditionSyntaxError) -> (Condition.Comparison, Condition.Modifier?) {
         var scanner = ConditionScanner(text)
+        scanner.skipBlank()
         guard let comparison = scanner.comparison(), comparison != .exists else {
             throw scanner.expected("an operator")
         }
@@ -30,6 +31,7 @@ extension ConditionParser {
         let start = scanner.index
         let modifier = scanner.name().flatMap(Condition.Modifier.init(rawValue:))
         if modifier == nil { scanner.index = start }
+        scanner.skipBlank()
         guard scanner.isAtEnd, modifier == nil || !comparison.takesList && !comparison.takesNumber else {
             throw scanner.expected("an operator and at most one of `oneof`, `anyof`, `allof`")
         }

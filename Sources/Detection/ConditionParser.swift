@@ -117,9 +117,12 @@ package struct ConditionParser {
             right = .value(value)
         } else if let modifier = scanner.modifier() {
             let offset = scanner.index
-            guard case .list(let values) = try listValue() else {
-                throw ConditionSyntaxError(offset: offset, message: "expected a list in parentheses")
-            }
+            let values =
+                switch try listValue() {
+                case .list(let values): values
+                case .listName(let name, let offset): [Condition.Value(text: name, isQuoted: false, offset: offset)]
+                default: [Condition.Value]()
+                }
             right = .modified(modifier, values, offset: offset)
         } else {
             guard let value = try scanner.value() else { throw scanner.expected("a value") }

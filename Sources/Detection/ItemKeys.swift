@@ -29,7 +29,7 @@ struct ItemKeys {
             let name = try yaml.scalar(key, of: "key").text
             guard allowed.contains(name) else {
                 let hint = Suggestion.hint(for: name, among: allowed)
-                throw yaml.error(key, "`\(name)` is no key of a \(kind)" + hint)
+                throw yaml.error(key, "`\(name)` is no key of \(kind == "exception" ? "an" : "a") \(kind)" + hint)
             }
             values[name] = value
         }

@@ -115,7 +115,7 @@ extension Program {
         case .textIn, .allIn: return sets[Int(node.literal)].contains(text)
         case .trie: return tries[Int(node.literal)].matches(text)
         case .pattern: return patterns[Int(node.literal)].matches(text)
-        case .textEqual, .textNotEqual, .contains, .icontains, .startswith, .endswith, .glob, .iglob: break
+        case .textEqual, .textNotEqual, .contains, .icontains, .startswith, .endswith, .glob, .iglob, .pathGlob: break
         default: return false
         }
         let literal = literals.span.extracting(literalRanges[Int(node.literal)])
@@ -127,6 +127,7 @@ extension Program {
         case .startswith: ByteText.hasPrefix(text, literal)
         case .endswith: ByteText.hasSuffix(text, literal)
         case .glob: ByteText.matches(text, glob: literal, ignoringCase: false)
+        case .pathGlob: ByteText.isPathPrefix(glob: literal, of: text)
         default: ByteText.matches(text, glob: literal, ignoringCase: true)
         }
     }

@@ -19,7 +19,7 @@ struct Program: Sendable {
         /// `literal` is an index into `numbers`.
         case numberIn
         /// `literal` is an index into `literalRanges`.
-        case textEqual, textNotEqual, contains, icontains, startswith, endswith, glob, iglob
+        case textEqual, textNotEqual, contains, icontains, startswith, endswith, glob, iglob, pathGlob
         /// `literal` is an index into `sets`.
         case textIn, allIn
         /// `literal` is an index into `tries`.

@@ -77,7 +77,8 @@ extension RuleFile {
         if keys["exceptions"] != nil { update.exceptions = (.append, try readExceptions(keys)) }
         for key in Self.replaceable.subtracting(["condition", "exceptions"]).sorted() {
             guard let node = keys[key] else { continue }
-            throw yaml.error(node, "`append` adds a condition and exceptions only; `override` can change `\(key)`")
+            let place = ScalarText(source: yaml.source, start: yaml.position(of: node), style: .plain, text: "")
+            warn(place, "passed over: `append` adds a condition and exceptions only; `override` can change `\(key)`")
         }
         if update.condition == nil, update.exceptions == nil {
             throw RuleError(

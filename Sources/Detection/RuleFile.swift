@@ -15,6 +15,8 @@ struct RuleFile {
     private(set) var items: [Item] = []
     private(set) var errors: [RuleError] = []
     private(set) var warnings: [RuleError] = []
+    /// Names of lists and macros whose items are wrong: who uses them is not told that they are missing.
+    private(set) var brokenNames: Set<String> = []
     let yaml: RuleYAML
 
     init(name: String, text: String) {
@@ -38,6 +40,9 @@ struct RuleFile {
                 if let item = try read(node) { items.append(item) }
             } catch {
                 errors.append(error)
+                for key in ["macro", "list"] {
+                    if let name = node[key]?.string { brokenNames.insert(name) }
+                }
             }
         }
     }

@@ -13,7 +13,7 @@ extension RuleLoader {
     mutating func compile() -> Result {
         parseMacros()
         var compiler = ConditionCompiler(
-            definitions: definitions,
+            definitions: definitions, brokenNames: brokenNames,
             staticFields: Dictionary(
                 options.staticFields.map { ($0.name, $0.value) }, uniquingKeysWith: { _, last in last }))
         // Macros on their own first: one that no rule uses may be wrong as well.

@@ -15,6 +15,7 @@ struct RuleLoader {
     var ruleByName: [String: Int] = [:]
     var errors: [RuleError] = []
     var warnings: [RuleError] = []
+    var brokenNames: Set<String> = []
     /// The files' names in the order in which they were read.
     private(set) var files: [String] = []
     private(set) var itemCount = 0
@@ -26,6 +27,7 @@ struct RuleLoader {
         files.append(name)
         errors += file.errors
         warnings += file.warnings
+        brokenNames.formUnion(file.brokenNames)
         for item in file.items {
             itemCount += 1
             switch item {
@@ -58,6 +60,7 @@ struct RuleLoader {
     }
 
     private mutating func failAbsent(_ name: ScalarText, _ kind: String, _ names: some Sequence<String>) {
+        if brokenNames.contains(name.text) { return }
         let hint = Suggestion.hint(for: name.text, among: names)
         fail(name, "expected a \(kind), found `\(name.text)`, which is not defined" + hint, .unknownName)
     }

@@ -35,6 +35,13 @@ enum Transformation {
     }
 
     static func append(_ value: Value, event: KernelEvent, to store: inout ValueStore) {
+        switch value {
+        case .number(let number):
+            if number < 0 { store.append(UInt8(ascii: "-")) }
+            store.appendDecimal(number.magnitude)
+        case .boolean(let boolean): store.append(boolean ? "true" : "false")
+        default: break
+        }
         for number in 0..<count(value) { append(source(number, of: value, store), event: event, to: &store) }
     }
 

@@ -58,6 +58,7 @@ import Testing
         ("- name: e\n  fields: [proc.name]\n  comps: ['!=']\n  values:\n    - [dog]", false),
         ("- name: e\n  fields: [proc.cmdline]\n  values:\n    - [cat x]", false),
         ("- name: e\n  fields: [proc.cmdline]\n  values:\n    - ['\"cat x\"']", false),
+        ("- name: e\n  fields: [fd.name]\n  comps: ['  startswith  oneof ']\n  values:\n    - [[/etc, /x]]", false),
         // Each exception by itself, and a field that is missing excepts nothing.
         ("- name: e\n  fields: proc.name\n  values: [dog]\n- name: f\n  fields: proc.pname\n  values: [sh]", false),
         ("- name: e\n  fields: k8s.pod.name\n  values: [web]", true),

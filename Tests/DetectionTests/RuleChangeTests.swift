@@ -98,7 +98,7 @@ import Testing
         ("- rule: R\n  condition: a\n  override: {condition: change}\n", "3:25"),
         ("- rule: R\n  condition: a\n  override: {conditoin: append}\n", "3:14"),
         ("- rule: R\n  condition: a\n  override: append\n", "3:13"),
-        ("- rule: R\n  tags: [a]\n  append: true\n", "2:9"),
+        ("- rule: R\n  tags: [a]\n  append: true\n", "1:9"),
         ("- rule: R\n  append: true\n", "1:9"),
         ("- rule: R\n  condition: and a\n  source: k8s_audit\n  override: {condition: append}\n", "1:9"),
         ("- rule: R\n  source: k8s_audit\n  desc: d\n  condition: a\n  output: o\n  priority: INFO\n", "1:9"),
@@ -129,6 +129,10 @@ import Testing
     @Test func deprecatedAndSources() throws {
         let rules = try load("- list: names\n  items: [x]\n  append: true\n")
         #expect(rules.warnings.map(\.kind) == [.deprecated])
+        // As in Falco the rest of an appended rule is passed over; here it is told.
+        let whole = try load("- rule: R\n  desc: e\n  condition: or evt.type = open\n  tags: [z]\n  append: true\n")
+        #expect(whole.rules.first?.description == "first" && whole.rules.first?.tags == ["a"])
+        #expect(whole.warnings.map(\.line) == [2, 4, 5])
         let other =
             "- rule: K\n  source: k8s_audit\n  desc: d\n  condition: ka.verb = get\n  output: o\n  priority: INFO\n"
         let loaded = try load(other + "- rule: K\n  enabled: false\n")

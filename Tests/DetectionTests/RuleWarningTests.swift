@@ -109,6 +109,14 @@ import Testing
             error?.errors.map { "\($0.file):\($0.line):\($0.column)" } == [
                 "b.yaml:2:14", "b.yaml:5:14", "a.yaml:2:16", "a.yaml:3:3",
             ])
+        // Who uses what is wrong itself is not told as well.
+        let broken = "- macro: m\n  condition: evt.type = open\n  prio: x\n- list: l\n  items: a\n"
+        let wrong = #expect(throws: RuleErrors.self) {
+            try RuleSet(files: [
+                ("f", broken + rule("m and proc.name in l")), ("g", "- list: l\n  items: [b]\n  append: true\n"),
+            ])
+        }
+        #expect(wrong?.errors.map(\.line) == [3, 5])
         let list = #expect(throws: RuleErrors.self) {
             try RuleSet(files: [("f", "- list: shells\n  items: [sh]\n" + rule("shells"))])
         }

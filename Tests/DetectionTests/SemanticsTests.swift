@@ -38,6 +38,21 @@ import Testing
         #expect(try Samples.isTrue(condition, event, Samples.inside()) == expected)
     }
 
+    /// Falco's own cases.
+    @Test(arguments: [
+        ("/opt/dir", true), ("/opt/dir/subdir", true), ("/opt/dir2", false), ("/opt/dir, /opt/dir2", true),
+        ("/opt/dir3, /opt/dir2", false), ("/opt/*", true), ("/opt/*/subdir", true), ("/opt/di?/subdir", true),
+        ("/opt/dii?/subdir", false), ("/opt/di[r]/subdir", true), ("/opt/di[!r]/subdir", false),
+        ("/opt/di[t]/subdir", false), ("/opt/di/subdir", false), ("/opt/*/subdir2", false), ("/opt/*/*", true),
+        ("/opt/*/*/subsubdir", false), ("/opt/*/*/*/*", false), ("/x, /o*, /y", true), ("*", true), ("/", true),
+        ("//opt//dir/", true), ("/op", false), ("/opt/dir/subdir/file.txt/x", false), ("opt*dir", false),
+    ])
+    func paths(list: String, expected: Bool) throws {
+        let event = Samples.open("/opt/dir/subdir/file.txt")
+        #expect(
+            try Samples.isTrue("evt.type = openat and fd.name pmatch (\(list))", event, Samples.inside()) == expected)
+    }
+
     @Test(arguments: ["k8s.pod.name", "container.declares_device", "fd.proc.pid", "fd.proc.same_container"])
     func missingMakesEveryComparisonFalse(field: String) throws {
         let value = field == "fd.proc.pid" ? "1" : field == "k8s.pod.name" ? "x" : "true"

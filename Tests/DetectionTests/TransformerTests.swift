@@ -26,7 +26,9 @@ import Testing
         ("len((\"a\", \"b\")) = 2", true), ("len(()) = 0", true), ("len(k8s.pod.name) >= 0", false),
         ("not len(k8s.pod.name) >= 0", true), ("concat(proc.pname, \"/\", proc.name) = sh/cat", true),
         ("concat(proc.name, k8s.pod.name) exists", false), ("join(\",\", (proc.pname, proc.name)) = 'sh,cat'", true),
-        ("join(\",\", ()) = ''", true), ("join(\"\", (tolower(fd.filename), \"x\")) endswith txtx", true),
+        ("join(\",\", ()) = ''", true),
+        ("join(\",\", (proc.pid, evt.failed, evt.rawres)) = '4321,false,3'", true),
+        ("join(\"\", (tolower(fd.filename), \"x\")) endswith txtx", true),
         ("toupper(concat(\"a\", proc.name)) = ACAT", true), ("len(join(\",\", (\"a\", \"b\"))) = 3", true),
         ("(toupper(\"a\", \"b\") = A)", false),
     ])
@@ -85,6 +87,7 @@ import Testing
         ("fd.name regex anyof ('/x.*', '/etc/.*')", true), ("fd.name regex allof ('.*TXT', '/etc/.*')", true),
         ("fd.name endswith anyof (a, .TXT)", true), ("fd.name glob oneof ('*.txt', '*.TXT')", true),
         ("fd.name iglob oneof ('*.txt', '*.TXT')", false), ("fd.name startswith anyof (dirs)", true),
+        ("fd.name startswith anyof dirs", true), ("fd.name startswith allof dirs", false),
         ("evt.rawres = anyof (1, 3)", true), ("k8s.pod.name != allof (a)", false), ("fd.name = oneof ()", false),
     ])
     func modifiers(condition: String, expected: Bool) throws {
@@ -109,7 +112,9 @@ import Testing
     @Test(arguments: [
         "proc.pid[1] = 1", "proc.args[x] = 1", "evt.arg = 1", "evt.arg.nmae = 1", "container.mount.dest = 1",
         "tolower(proc.aname) = a", "val(proc.name) = a", "join(proc.name, proc.pname) = a", "concat(proc.name) = a",
-        "concat(proc.pid, proc.name) = a", "getopt(proc.name, \"a\") = a", "getopt(proc.args, \"a\")[ab] = a",
+        "concat(proc.pid, proc.name) = a", "join(\",\", ((fd.name))) = a", "join(proc.name, \"a\") = a", "join() = a",
+        "concat((\"a\", \"b\"), \"a\") = a", "getopt((\"-n\"), (\"n\")) intersects (n)", "getopt(proc.name, \"a\") = a",
+        "getopt(proc.args, \"a\")[ab] = a",
         "getopt(proc.args, \"a\") = a", "tolower(proc.name)[1] = a", "tolower() = a", "basename(evt.failed) = a",
         "proc.name startswith val(proc.pid)", "proc.name in val(proc.aname)", "fd.name regex val(proc.name)",
         "fd.sip = 300.1.1.1", "fd.sip = example.org", "fd.net = 10.0.0.0/33", "fd.snet in (1.2.3)", "fd.sip > 1",
