@@ -44,7 +44,7 @@ extension ConditionCompiler {
         let kind = operand.kind.isList ? "list" : operand.kind.type.rawValue
         fail(
             .type, at: check.offset,
-            "expected an operator for a \(kind), `\(comparison.rawValue)` does not fit \(describe(operand))")
+            "expected an operator for the type \(kind), `\(comparison.rawValue)` does not fit \(describe(operand))")
         return false
     }
 

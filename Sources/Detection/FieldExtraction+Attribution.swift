@@ -26,6 +26,7 @@ extension FieldExtraction {
         into store: inout ValueStore
     ) -> Value {
         let process = attribution.process
+        let parent = attribution.ancestors.isEmpty ? nil : attribution.ancestors[0]
         switch field {
         case .procPID: return number(process?.key.pid ?? event.pid)
         case .procPpid: return number(process?.parentPID ?? event.parentPID)
@@ -37,11 +38,11 @@ extension FieldExtraction {
         case .procCmdline: return commandLine(process, into: &store)
         case .procArgs: return arguments(process, index: index, into: &store)
         case .procCmdnargs: return process.map { .number(Int64(max(0, $0.commandLine.count - 1))) } ?? .missing
-        case .procExeline: return process.map { store.value(joining: $0.commandLine) } ?? .missing
-        case .procPname: return store.value(name(of: attribution.ancestors.first))
-        case .procPcmdline: return commandLine(attribution.ancestors.first, into: &store)
-        case .procPexe: return store.value(attribution.ancestors.first?.commandLine.first)
-        case .procPexepath: return store.value(path(of: attribution.ancestors.first))
+        case .procExeline: return process.map { store.value(joining: $0.commandLine, from: 0) } ?? .missing
+        case .procPname: return store.value(name(of: parent))
+        case .procPcmdline: return commandLine(parent, into: &store)
+        case .procPexe: return store.value(parent?.commandLine.first)
+        case .procPexepath: return store.value(path(of: parent))
         case .procTty: return terminal(event, into: &store)
         case .procCwd: return text(event.workingDirectory)
         case .procIsContainerSetup: return boolean(process?.isContainerSetup)
@@ -66,17 +67,15 @@ extension FieldExtraction {
         guard let process, let name = name(of: process) ?? process.commandLine.first else { return .missing }
         let start = store.text.count
         store.append(name)
-        for word in process.commandLine.dropFirst() {
-            store.append(UInt8(ascii: " "))
-            store.append(word)
-        }
+        if process.commandLine.count > 1 { store.append(UInt8(ascii: " ")) }
+        store.appendWords(process.commandLine, from: 1)
         return store.value(from: start)
     }
 
     /// `proc.args[0]` is the first after the name.
     private static func arguments(_ process: ProcessRecord?, index: Int, into store: inout ValueStore) -> Value {
         guard let process else { return .missing }
-        if index < 0 { return store.value(joining: process.commandLine.dropFirst()) }
+        if index < 0 { return store.value(joining: process.commandLine, from: 1) }
         return index + 1 < process.commandLine.count ? store.value(process.commandLine[index + 1]) : .missing
     }
 
@@ -91,9 +90,9 @@ extension FieldExtraction {
         }
         if field == .procApid { return .missing }
         let first = store.textCount
-        for process in attribution.ancestors {
+        for index in attribution.ancestors.indices {
             let start = store.text.count
-            if case .missing = ancestor(field, process, into: &store) { continue }
+            if case .missing = ancestor(field, attribution.ancestors[index], into: &store) { continue }
             store.closeText(from: start)
         }
         return .texts(first: first, count: store.textCount - first)
@@ -161,6 +160,6 @@ extension FieldExtraction {
     /// The words of `proc.args`, as a list.
     static func words(of field: FieldID, _ attribution: Attribution, into store: inout ValueStore) -> Value {
         guard field == .procArgs, let process = attribution.process else { return .missing }
-        return store.value(process.commandLine.dropFirst())
+        return store.value(process.commandLine, from: 1)
     }
 }

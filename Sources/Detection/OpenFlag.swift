@@ -22,7 +22,9 @@ enum OpenFlag {
         default: store.append("O_ACCMODE")
         }
         var rest = flags & ~accessMode
-        for (bits, name) in table where rest & bits == bits {
+        for index in table.indices {
+            let (bits, name) = table[index]
+            guard rest & bits == bits else { continue }
             store.append(UInt8(ascii: "|"))
             store.append(name)
             rest &= ~bits

@@ -69,7 +69,7 @@ extension Program {
         }
         if node.test == .operand {
             let other = self.value(of: Int(node.literal), event: event, attribution: attribution, store: &store)
-            let comparison = Condition.Comparison.allCases[Int(node.number)]
+            let comparison = ValueComparison.all[Int(node.number)]
             return ValueComparison.verdict(value, comparison, other, event: event, store: store)
         }
         let isTrue =

@@ -26,16 +26,16 @@ extension Program {
     private func list(
         _ elements: [Int32], event: KernelEvent, attribution: Attribution?, store: inout ValueStore
     ) -> Value {
-        for element in elements {
-            let value = value(of: Int(element), event: event, attribution: attribution, store: &store)
+        for index in elements.indices {
+            let value = value(of: Int(elements[index]), event: event, attribution: attribution, store: &store)
             switch value {
             case .missing, .unknown: return value
             default: break
             }
         }
         let first = store.textCount
-        for element in elements {
-            let value = value(of: Int(element), event: event, attribution: attribution, store: &store)
+        for index in elements.indices {
+            let value = value(of: Int(elements[index]), event: event, attribution: attribution, store: &store)
             let start = store.text.count
             Transformation.append(value, event: event, to: &store)
             store.closeText(from: start)
@@ -48,8 +48,8 @@ extension Program {
         store: inout ValueStore
     ) -> Value {
         // What one of them lacks the whole lacks.
-        for argument in arguments {
-            let value = value(of: Int(argument), event: event, attribution: attribution, store: &store)
+        for index in arguments.indices {
+            let value = value(of: Int(arguments[index]), event: event, attribution: attribution, store: &store)
             switch value {
             case .missing, .unknown: return value
             default: break

@@ -26,7 +26,7 @@ struct Program: Sendable {
         case trie
         /// `literal` is an index into `patterns`.
         case pattern
-        /// `literal` is another operand, `number` an index into `Condition.Comparison.allCases`.
+        /// `literal` is another operand, `number` an index into `ValueComparison.all`.
         case operand
     }
 
@@ -124,7 +124,7 @@ struct Program: Sendable {
             (node.test, node.operand, node.literal) = (.pattern, operand, Int32(patterns.count - 1))
         case .operands(let left, let comparison, let right):
             (node.test, node.operand, node.literal) = (.operand, left, right)
-            node.number = Int64(Condition.Comparison.allCases.firstIndex(of: comparison) ?? 0)
+            node.number = Int64(ValueComparison.all.firstIndex(of: comparison) ?? 0)
             node.needsAttribution = operands[Int(right)].needsAttribution
         }
         if node.test != .never, node.test != .typeIn, operands[Int(node.operand)].needsAttribution {

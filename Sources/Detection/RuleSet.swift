@@ -64,7 +64,8 @@ package struct RuleSet: Sendable {
         var matches: [Int] = []
         var store = stores.take()
         store.begin()
-        for candidate in candidates {
+        for index in candidates.indices {
+            let candidate = candidates[index]
             let root = rules[candidate].root
             guard program.verdict(at: root, event: event, attribution: attribution, store: &store) == .yes else {
                 continue

@@ -70,22 +70,25 @@ struct ValueStore: Sendable {
     mutating func value(_ part: Substring?) -> Value {
         guard let part else { return .missing }
         let start = text.count
-        text.append(contentsOf: part.utf8)
+        let bytes = part.utf8Span.span
+        for index in 0..<bytes.count { text.append(bytes[index]) }
         return value(from: start)
     }
 
     mutating func value(_ number: some BinaryInteger) -> Value { .number(Int64(clamping: number)) }
 
-    /// The words with a blank between them.
-    mutating func value(joining words: some Sequence<String>) -> Value {
+    /// The words from `first` on, with a blank between them.
+    mutating func value(joining words: [String], from first: Int) -> Value {
         let start = text.count
-        var isFirst = true
-        for word in words {
-            if !isFirst { append(UInt8(ascii: " ")) }
-            isFirst = false
-            append(word)
-        }
+        appendWords(words, from: first)
         return value(from: start)
+    }
+
+    mutating func appendWords(_ words: [String], from first: Int) {
+        for index in first..<max(first, words.count) {
+            if index > first { append(UInt8(ascii: " ")) }
+            append(words[index])
+        }
     }
 
     /// A decimal number as text.
@@ -103,11 +106,11 @@ struct ValueStore: Sendable {
     /// Makes a text of a list of what was appended since `start`.
     mutating func closeText(from start: Int) { texts.append(start..<text.count) }
 
-    mutating func value(_ strings: some Sequence<String>) -> Value {
+    mutating func value(_ strings: [String], from skipped: Int = 0) -> Value {
         let first = textCount
-        for string in strings {
+        for index in skipped..<max(skipped, strings.count) {
             let start = text.count
-            append(string)
+            append(strings[index])
             closeText(from: start)
         }
         return .texts(first: first, count: textCount - first)

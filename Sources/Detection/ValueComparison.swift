@@ -2,6 +2,9 @@ internal import EventModel
 
 /// Two operands against each other: `fd.name = val(proc.exepath)`.
 enum ValueComparison {
+    /// Made once: `allCases` makes an array each time.
+    static let all = Condition.Comparison.allCases
+
     /// The operators that take a field or a transformer on the right.
     static let operators: Set<Condition.Comparison> = Set(Condition.Comparison.allCases).subtracting([
         .pmatch, .regex, .exists, .bcontains, .bstartswith,

@@ -64,17 +64,21 @@ package struct Container: Sendable, Equatable {
     /// `imageRepository` as a part of `image`: rules ask for it at each event, and a part is no new text.
     package var repositoryPart: Substring? {
         guard let image else { return nil }
-        let withoutDigest = image[..<(image.firstIndex(of: "@") ?? image.endIndex)]
+        let text = image.utf8
+        let withoutDigest = text[..<(text.firstIndex(of: UInt8(ascii: "@")) ?? text.endIndex)]
         // A colon after the last slash starts a tag; one before it is a registry's port.
-        let afterSlash = withoutDigest.lastIndex(of: "/").map(withoutDigest.index(after:)) ?? withoutDigest.startIndex
-        return withoutDigest[..<(withoutDigest[afterSlash...].lastIndex(of: ":") ?? withoutDigest.endIndex)]
+        let slash = withoutDigest.lastIndex(of: UInt8(ascii: "/")) ?? text.startIndex
+        let colon = withoutDigest[slash...].lastIndex(of: UInt8(ascii: ":"))
+        return image[..<(colon ?? withoutDigest.endIndex)]
     }
 
     /// `imageTag` as a part of `image`.
     package var tagPart: Substring? {
         guard let image, let repository = repositoryPart, repository.endIndex < image.endIndex else { return nil }
-        guard image[repository.endIndex] == ":" else { return nil }
-        return image[image.index(after: repository.endIndex)...].prefix { $0 != "@" }
+        let text = image.utf8
+        guard text[repository.endIndex] == UInt8(ascii: ":") else { return nil }
+        let rest = text[text.index(after: repository.endIndex)...]
+        return image[rest.startIndex..<(rest.firstIndex(of: UInt8(ascii: "@")) ?? rest.endIndex)]
     }
 }
 
