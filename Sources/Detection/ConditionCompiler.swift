@@ -23,6 +23,8 @@ struct ConditionCompiler {
 
     /// The names that were used, for the warnings of those that were not.
     private(set) var usedMacros: Set<String> = []
+    /// Macros of rules with `skip-if-unknown-filter`: a field that they do not know is no error.
+    private(set) var toleratedMacros: Set<String> = []
     var usedLists: Set<String> = []
     /// Fields of conditions that no source here tells, as they are written: one warning each, at the first place.
     private(set) var unfed: [(name: String, warning: RuleError)] = []
@@ -148,6 +150,7 @@ struct ConditionCompiler {
             return .leaf(.never(unfed: nil))
         }
         usedMacros.insert(name)
+        if toleratesUnknownFields { toleratedMacros.insert(name) }
         // Its own error was told where it was parsed.
         guard let condition = macro.condition else { return .leaf(.never(unfed: nil)) }
         let outer = (text, place)

@@ -16,11 +16,6 @@ extension RuleLoader {
             definitions: definitions, brokenNames: brokenNames,
             staticFields: Dictionary(
                 options.staticFields.map { ($0.name, $0.value) }, uniquingKeysWith: { _, last in last }))
-        // Macros on their own first: one that no rule uses may be wrong as well.
-        for macro in definitions.macros.values.sorted(by: { $0.place.last < $1.place.last }) {
-            guard let condition = macro.condition else { continue }
-            _ = compiler.tree(of: condition, text: macro.text, place: macro.place.last)
-        }
         var compiled: [Compiled] = []
         for rule in rules {
             guard rule.eventSource == "syscall" else {
@@ -28,6 +23,11 @@ extension RuleLoader {
                 continue
             }
             if let rule = compile(rule, &compiler) { compiled.append(rule) }
+        }
+        // Macros on their own too: one that no rule uses may be wrong as well.
+        for macro in definitions.macros.values where !compiler.toleratedMacros.contains(macro.name.text) {
+            guard let condition = macro.condition else { continue }
+            _ = compiler.tree(of: condition, text: macro.text, place: macro.place.last)
         }
         errors += compiler.errors
         warnings += compiler.warnings + compiler.unfed.map(\.warning)

@@ -160,6 +160,13 @@ import Testing
         #expect(places(rule) == ["more.yaml:3:34"])
         let tolerant = try load(rule + "  skip-if-unknown-filter: true\n")
         #expect(tolerant.rules.map(\.name) == ["R"] && tolerant.warnings.map(\.kind) == [.unknownName])
+        // In a macro of such a rule too, unless another rule asks for it.
+        let macro = "- macro: new\n  condition: new.field = 1\n"
+        let uses = rule.replacing("new.field = 1", with: "new")
+        #expect(places(macro + uses) == ["more.yaml:2:14"] && places(macro) == ["more.yaml:2:14"])
+        #expect(try load(macro + uses + "  skip-if-unknown-filter: true\n").rules.map(\.name) == ["R"])
+        let both = macro + uses + "  skip-if-unknown-filter: true\n" + uses.replacing("rule: S", with: "rule: T")
+        #expect(places(both) == ["more.yaml:2:14"])
         // Only fields: a macro that is not there stays an error.
         #expect(places(rule.replacing("new.field = 1", with: "absent") + "  skip-if-unknown-filter: true\n").count == 1)
     }
