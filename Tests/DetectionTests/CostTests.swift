@@ -83,7 +83,6 @@ extension CostTests {
         let calls = MallocCount.ofThisThread().flatMap { after in before.map { after - $0 } }
         #expect(matched == 0)
         #expect((calls ?? 0) < 100, "\(condition): mallocs in 1,000")
-        print("matches(\(condition)): mallocs in 1,000: \(calls.map(String.init) ?? "uncounted")")
     }
 }
 
