@@ -44,13 +44,4 @@ struct ByteSet: Sendable {
         }
         return false
     }
-
-    /// Whether an element is `path` or a directory above it, component by component (`pmatch`).
-    func containsPrefix(ofPath path: Span<UInt8>) -> Bool {
-        for element in 0..<count {
-            let prefix = bytes.span.extracting(ends[element]..<ends[element + 1])
-            if ByteText.isPathPrefix(prefix, of: path) { return true }
-        }
-        return false
-    }
 }

@@ -26,22 +26,25 @@ enum ByteText {
         return false
     }
 
-    /// `/var/run` is one of `/var/run` and `/var/run/docker`, not of `/var/running`; empty components do not count.
-    static func isPathPrefix(_ prefix: Span<UInt8>, of path: Span<UInt8>) -> Bool {
-        let slash = UInt8(ascii: "/")
+    /// Whether a path begins with components that the pattern's match, each for itself: `/opt/*/lib` takes
+    /// `/opt/a/lib/x`, not `/opt/a/b/lib`. Empty components do not count.
+    static func isPathPrefix(glob pattern: Span<UInt8>, of path: Span<UInt8>) -> Bool {
         var left = 0
         var right = 0
-        while true {
-            while left < prefix.count, prefix[left] == slash { left += 1 }
-            while right < path.count, path[right] == slash { right += 1 }
-            if left == prefix.count { return true }
-            while left < prefix.count, prefix[left] != slash {
-                guard right < path.count, path[right] == prefix[left] else { return false }
-                left += 1
-                right += 1
-            }
-            guard right == path.count || path[right] == slash else { return false }
+        while let wanted = component(of: pattern, at: &left) {
+            guard let found = component(of: path, at: &right),
+                matches(path.extracting(found), glob: pattern.extracting(wanted), ignoringCase: false)
+            else { return false }
         }
+        return true
+    }
+
+    private static func component(of path: Span<UInt8>, at index: inout Int) -> Range<Int>? {
+        let slash = UInt8(ascii: "/")
+        while index < path.count, path[index] == slash { index += 1 }
+        let start = index
+        while index < path.count, path[index] != slash { index += 1 }
+        return start == index ? nil : start..<index
     }
 
     /// fnmatch(3) with flags 0 (`*` and `?` match a slash as well), bytes for characters.

@@ -1,157 +1,197 @@
 internal import EventModel
 
 extension ConditionCompiler {
+    private static let never = ConditionTree.leaf(.never(unfed: nil))
+
     /// One comparison: the field must exist, the operator fit its type, the literals be values of it.
-    mutating func emit(_ check: Condition.Check) {
-        let reference: Condition.Field
-        switch check.left {
-        case .transformer(let transformer):
-            fail(.unsupported, at: transformer.offset, "`\(transformer.name)()` is not supported yet")
-            return
-        case .field(let field):
-            reference = field
+    mutating func tree(_ check: Condition.Check) -> ConditionTree {
+        guard let number = operand(check.left) else { return Self.never }
+        let operand = program.operands[Int(number)]
+        guard supports(check, operand) else { return Self.never }
+        if let unfed = operand.unfed { note(unfed: unfed, in: check.left) }
+        if operand.field == .evtDir {
+            warn(.deprecated, at: check.left.offset, "`evt.dir` is deprecated: it is always `<`")
         }
-        guard let (description, index) = resolve(reference) else { return }
-        guard supports(check.comparison, description, at: check.offset) else { return }
-        guard let elements = elements(of: check.right) else { return }
-        var node = Program.Node(kind: .test, end: 0)
-        node.field = description.id
-        node.needsAttribution = description.phase == .attribution
-        node.index = Int32(index)
-        if check.comparison == .exists {
-            append(node)
-            return
-        }
-        switch description.type {
-        case .text: emitText(node, check.comparison, elements.map(\.text))
-        case .number: emitNumber(node, check.comparison, elements, description)
-        case .boolean: emitBoolean(node, check.comparison, elements, description)
-        }
+        let tree =
+            switch check.right {
+            case .none: ConditionTree.leaf(.exists(number))
+            case .transformer(let transformer): compare(number, check, with: .transformer(transformer))
+            case .field(let field, _): compare(number, check, with: .field(field))
+            default: compareLiterals(number, operand, check)
+            }
+        if let unfed = operand.unfed { return .leaf(.never(unfed: unfed)) }
+        return tree
     }
 
-    /// The field of that name and the number between its brackets, -1 for none; nil after an error.
-    private mutating func resolve(_ field: Condition.Field) -> (FieldDescription, index: Int)? {
-        guard let description = FieldCatalog.field(named: field.name) else {
-            let hint = Suggestion.hint(for: field.name, among: FieldID.allCases.lazy.map(\.rawValue))
-            fail(.unknownName, at: field.offset, "expected a field, found `\(field.name)`, which is not known" + hint)
-            return nil
-        }
-        switch FieldIndex.read(field.argument, of: description) {
-        case .success(let index): return (description, index)
-        case .failure(let failure):
-            fail(.structure, at: field.offset, failure.message)
-            return nil
-        }
+    private func describe(_ operand: Operand) -> String {
+        let name = operand.field?.rawValue ?? "the transformer's value"
+        return operand.field == nil ? name : "`\(name)`"
     }
 
-    private mutating func supports(
-        _ comparison: Condition.Comparison, _ field: FieldDescription, at offset: Int
-    ) -> Bool {
-        switch comparison {
-        case .regex, .bcontains, .bstartswith:
-            fail(.unsupported, at: offset, "`\(comparison.rawValue)` is not supported yet")
-            return false
-        default: break
-        }
+    private mutating func supports(_ check: Condition.Check, _ operand: Operand) -> Bool {
+        let comparison = check.comparison
         let isAllowed =
             switch comparison {
-            case .exists, .equal, .notEqual, .isIn, .intersects: true
-            case .less, .lessOrEqual, .greater, .greaterOrEqual: field.type == .number
-            default: field.type == .text
+            case .exists, .isIn, .intersects: true
+            case _ where operand.kind.isList: false
+            case .equal, .notEqual: true
+            case .less, .lessOrEqual, .greater, .greaterOrEqual: operand.kind.type == .number
+            case .bcontains, .bstartswith: operand.kind.type == .buffer
+            case .contains, .startswith, .endswith: operand.kind.type == .text || operand.kind.type == .buffer
+            case .icontains, .glob, .iglob, .regex, .pmatch: operand.kind.type == .text
             }
-        if !isAllowed {
-            fail(
-                .type, at: offset,
-                "expected an operator for a \(field.type.rawValue), `\(comparison.rawValue)` does not fit `\(field.name)`"
-            )
-        }
-        return isAllowed
+        if isAllowed { return true }
+        let kind = operand.kind.isList ? "list" : operand.kind.type.rawValue
+        fail(
+            .type, at: check.offset,
+            "expected an operator for the type \(kind), `\(comparison.rawValue)` does not fit \(describe(operand))")
+        return false
     }
 
-    private mutating func emitText(_ node: Program.Node, _ comparison: Condition.Comparison, _ elements: [String]) {
-        var node = node
-        if node.field == .evtType, comparison == .equal || comparison == .notEqual || comparison == .isIn {
-            emitType(node, elements, isNegated: comparison == .notEqual)
-            return
+    /// `val()` or a transformer on the right.
+    private mutating func compare(
+        _ left: Int32, _ check: Condition.Check, with right: Condition.Operand
+    ) -> ConditionTree {
+        guard let number = operand(right) else { return Self.never }
+        guard ValueComparison.operators.contains(check.comparison) else {
+            fail(
+                .type, at: right.offset, "`\(check.comparison.rawValue)` takes no field and no transformer on its right"
+            )
+            return Self.never
         }
-        let test: Program.Test =
-            switch comparison {
-            case .notEqual: .textNotEqual
-            case .contains: .contains
-            case .icontains: .icontains
-            case .startswith: .startswith
-            case .endswith: .endswith
-            case .glob: .glob
-            case .iglob: .iglob
-            case .isIn, .intersects: .textIn
-            case .pmatch: .pmatch
-            default: .textEqual
+        let operands = (left: program.operands[Int(left)], right: program.operands[Int(number)])
+        for operand in [operands.left, operands.right] {
+            guard let field = operand.field, Self.ancestors.contains(field) || operand.kind.type == .network else {
+                continue
             }
-        node.test = test
-        node.operand = test == .textIn || test == .pmatch ? intern(set: elements) : intern(elements.first ?? "")
-        append(node)
+            fail(.type, at: right.offset, "`\(field.rawValue)` is compared with literals only")
+            return Self.never
+        }
+        guard operands.left.kind == operands.right.kind else {
+            fail(
+                .type, at: right.offset,
+                "\(describe(operands.left)) is a \(operands.left.kind), \(describe(operands.right)) a \(operands.right.kind)"
+            )
+            return Self.never
+        }
+        if let unfed = operands.right.unfed {
+            note(unfed: unfed, in: right)
+            return .leaf(.never(unfed: unfed))
+        }
+        return .leaf(.operands(left, check.comparison, number))
+    }
+
+    private mutating func compareLiterals(
+        _ number: Int32, _ operand: Operand, _ check: Condition.Check
+    ) -> ConditionTree {
+        guard let elements = elements(of: check.right) else { return Self.never }
+        guard case .modified(let modifier, _, _) = check.right else {
+            return leaf(number, operand, check.comparison, elements)
+        }
+        if elements.isEmpty { return Self.never }
+        let trees = elements.map { leaf(number, operand, check.comparison, [$0]) }
+        return switch modifier {
+        case .anyof: .any(trees)
+        case .allof: .all(trees)
+        case .oneof: .one(trees)
+        }
+    }
+
+    private mutating func leaf(
+        _ number: Int32, _ operand: Operand, _ comparison: Condition.Comparison, _ elements: [Element]
+    ) -> ConditionTree {
+        switch operand.kind.type {
+        case .text where operand.field == .evtType && [.equal, .notEqual, .isIn, .intersects].contains(comparison):
+            return types(elements, isNegated: comparison == .notEqual)
+        case .text: return texts(number, operand, comparison, elements)
+        case .number: return numbers(number, operand, comparison, elements)
+        case .boolean: return booleans(number, operand, comparison, elements)
+        case .buffer:
+            checkHexadecimal(comparison, elements)
+            return texts(number, operand, comparison, elements)
+        case .address, .network:
+            checkAddresses(operand, elements)
+            return Self.never
+        }
+    }
+
+    private mutating func texts(
+        _ number: Int32, _ operand: Operand, _ comparison: Condition.Comparison, _ elements: [Element]
+    ) -> ConditionTree {
+        let texts = elements.map(\.text)
+        let first = texts.first ?? ""
+        switch comparison {
+        case .equal: return .leaf(.texts(number, [first]))
+        case .isIn where operand.kind.isList: return .leaf(.allTexts(number, texts))
+        case .isIn, .intersects: return .leaf(.texts(number, texts))
+        case .startswith: return .leaf(.literals(number, .prefix, [first]))
+        case .endswith: return .leaf(.literals(number, .suffix, [first]))
+        case .pmatch: return paths(number, texts)
+        case .notEqual: return .leaf(.text(number, .textNotEqual, first))
+        case .contains: return .leaf(.text(number, .contains, first))
+        case .icontains: return .leaf(.text(number, .icontains, first))
+        case .glob: return .leaf(.text(number, .glob, first))
+        case .iglob: return .leaf(.text(number, .iglob, first))
+        case .regex: return pattern(number, elements)
+        default: return Self.never
+        }
+    }
+
+    /// Components with wildcards are matched one by one, the others all at once.
+    private func paths(_ number: Int32, _ texts: [String]) -> ConditionTree {
+        let isGlob = { (text: String) in text.utf8.contains { "?*[".utf8.contains($0) } }
+        let literals = ConditionTree.leaf(.literals(number, .path, texts.filter { !isGlob($0) }))
+        let globs = texts.filter(isGlob).map { ConditionTree.leaf(.text(number, .pathGlob, $0)) }
+        return globs.isEmpty ? literals : .any([literals] + globs)
+    }
+
+    private mutating func pattern(_ number: Int32, _ elements: [Element]) -> ConditionTree {
+        guard let (text, offset) = elements.first else { return Self.never }
+        if let known = patterns[text] { return .leaf(.pattern(number, known)) }
+        guard patternStates <= Self.maximumPatternStates else { return Self.never }
+        do {
+            let pattern = try BytePattern(text)
+            patternStates += pattern.states
+            if patternStates > Self.maximumPatternStates {
+                fail(.structure, at: offset, "the regular expressions are too many or too large")
+            }
+            patterns[text] = pattern
+            return .leaf(.pattern(number, pattern))
+        } catch {
+            fail(.syntax, at: offset, "the regular expression, at its byte \(error.offset + 1): \(error.message)")
+            return Self.never
+        }
     }
 
     /// Event types are few: a set of them is the bits of a number. A type that Falco knows and we do not simply never
     /// comes.
-    private mutating func emitType(_ node: Program.Node, _ names: [String], isNegated: Bool) {
-        var node = node
-        node.test = .typeIn
-        node.number = names.compactMap { EventType(name: $0) }.reduce(0) { $0 | 1 << Int64($1.rawValue) }
-        if isNegated { node.number = ~node.number }
-        append(node)
-    }
-
-    private mutating func emitNumber(
-        _ node: Program.Node, _ comparison: Condition.Comparison, _ elements: [(text: String, offset: Int)],
-        _ field: FieldDescription
-    ) {
-        var node = node
-        var numbers: [Int64] = []
-        for (text, offset) in elements {
-            guard let number = Self.number(text) else {
-                fail(.type, at: offset, "expected a whole number for `\(field.name)`, found `\(text)`")
-                return
-            }
-            numbers.append(number)
-        }
-        node.test =
-            switch comparison {
-            case .notEqual: .numberNotEqual
-            case .less: .numberLess
-            case .lessOrEqual: .numberLessOrEqual
-            case .greater: .numberGreater
-            case .greaterOrEqual: .numberGreaterOrEqual
-            case .isIn, .intersects: .numberIn
-            default: .numberEqual
-            }
-        node.number = numbers.first ?? 0
-        if node.test == .numberIn { node.operand = intern(numbers: numbers) }
-        append(node)
-    }
-
-    private mutating func emitBoolean(
-        _ node: Program.Node, _ comparison: Condition.Comparison, _ elements: [(text: String, offset: Int)],
-        _ field: FieldDescription
-    ) {
-        var node = node
-        node.test = .booleanIn
-        for (text, offset) in elements {
-            switch text {
-            case "true": node.number |= 2
-            case "false": node.number |= 1
-            default:
-                fail(.type, at: offset, "expected `true` or `false` for `\(field.name)`, found `\(text)`")
-                return
+    private mutating func types(_ names: [Element], isNegated: Bool) -> ConditionTree {
+        var mask: UInt64 = 0
+        for (name, offset) in names {
+            if let type = EventType(name: name) {
+                mask |= 1 << UInt64(type.rawValue)
+            } else if FalcoNames.eventTypes.contains(name) {
+                foreignTypes.insert(name)
+            } else {
+                foreignTypes.insert(name)
+                let known = FalcoNames.eventTypes.union(EventType.allCases.map(\.name))
+                let hint = Suggestion.hint(for: name, among: known)
+                warn(.unknownName, at: offset, "`\(name)` is no event type and never comes" + hint)
             }
         }
-        if comparison == .notEqual { node.number = ~node.number }
-        append(node)
+        return .leaf(.types(isNegated ? ~mask : mask))
     }
+}
 
-    /// Decimal, or hexadecimal after `0x`; nil where it is none or does not fit.
-    static func number(_ text: String) -> Int64? {
-        let digits = text.lowercased()
-        return digits.hasPrefix("0x") ? Int64(digits.dropFirst(2), radix: 16) : Int64(digits)
+extension Condition.Operand {
+    var offset: Int {
+        switch self {
+        case .field(let field): field.offset
+        case .transformer(let transformer): transformer.offset
+        }
     }
+}
+
+extension Operand.Kind: CustomStringConvertible {
+    var description: String { isList ? "list of \(type.rawValue)s" : type.rawValue }
 }

@@ -1,171 +1,161 @@
 internal import EventModel
 
-/// Turns conditions into nodes of a `Program`: expands macros and lists, knows the fields and their types. An error does
-/// not end the work, so that a file's errors are told together; what it stands in is then not to be evaluated.
+/// Turns conditions into trees: expands macros and lists, knows the fields and their types. An error does not end the
+/// work, so that a file's errors are told together; what it stands in is then not to be evaluated.
 struct ConditionCompiler {
     /// Nodes of one rule: macros that name one another twice double at each step.
     static let maximumNodes = 20_000
     /// Levels of `and`, `or` and `not` after macros are expanded; each is a stack frame at evaluation.
     static let maximumDepth = 300
     static let maximumListItems = 100_000
+    /// States of all regular expressions: what compiling them costs.
+    static let maximumPatternStates = 100_000
 
-    let definitions: Definitions
-    private(set) var program = Program()
+    var definitions: Definitions
+    /// What `static.NAME` stands for.
+    let staticFields: [String: String]
+    /// Macros and lists that are there but wrong, which was told.
+    let brokenNames: Set<String>
+    var program = Program()
     private(set) var errors: [RuleError] = []
     private(set) var warnings: [RuleError] = []
     private var knownErrors: Set<RuleError> = []
 
-    /// What is being compiled: the text for positions, and the place up to which definitions are seen.
-    private var text: ScalarText?
-    private var place = 0
-    private var depth = 0
-    private var firstNode = 0
-    private var hasTooManyNodes = false
+    /// The names that were used, for the warnings of those that were not.
+    private(set) var usedMacros: Set<String> = []
+    /// Macros of rules with `skip-if-unknown-filter`: a field that they do not know is no error.
+    private(set) var toleratedMacros: Set<String> = []
+    var usedLists: Set<String> = []
+    /// Fields of conditions that no source here tells, as they are written: one warning each, at the first place.
+    private(set) var unfed: [(name: String, warning: RuleError)] = []
+    /// Of the condition that is being compiled: event types that never come here.
+    var foreignTypes: Set<String> = []
+    var patterns: [String: BytePattern] = [:]
+    var patternStates = 0
+    var operandNumbers: [Operand.Source: Int32] = [:]
 
-    init(definitions: Definitions) {
+    /// What is being compiled: the text for positions, and the place up to which definitions are seen.
+    private(set) var text: SourcedText?
+    private(set) var place = 0
+    private var depth = 0
+    private var nodeCount = 0
+    private var hasTooManyNodes = false
+    /// `skip-if-unknown-filter`: an unknown field is a warning, and the rule is left out.
+    private var toleratesUnknownFields = false
+    private(set) var hasUnknownField = false
+
+    init(definitions: Definitions, brokenNames: Set<String>, staticFields: [String: String]) {
         self.definitions = definitions
+        self.brokenNames = brokenNames
+        self.staticFields = staticFields
     }
 
-    /// The index of the condition's first node.
-    mutating func compile(_ condition: Condition, text: ScalarText, place: Int) -> Int {
+    /// - Parameter place: number of the item that the condition stands in; what is defined before it is seen.
+    mutating func tree(
+        of condition: Condition, text: SourcedText, place: Int, toleratesUnknownFields: Bool = false
+    ) -> ConditionTree {
+        begin(text, place, toleratesUnknownFields: toleratesUnknownFields)
+        return tree(condition)
+    }
+
+    /// Starts with a text that is no condition or not a whole one.
+    mutating func begin(_ text: SourcedText, _ place: Int, toleratesUnknownFields: Bool = false) {
         self.text = text
         self.place = place
+        self.toleratesUnknownFields = toleratesUnknownFields
+        hasUnknownField = false
         depth = 0
+        nodeCount = 0
         hasTooManyNodes = false
-        firstNode = program.nodes.count
-        emit(condition)
-        return firstNode
+        foreignTypes = []
     }
 
-    /// Looks for errors only.
-    mutating func check(_ condition: Condition, text: ScalarText, place: Int) {
-        let before = program
-        _ = compile(condition, text: text, place: place)
-        program = before
+    /// The same rule, with another text for its positions.
+    mutating func within<Result>(_ text: SourcedText, _ body: (inout ConditionCompiler) -> Result) -> Result {
+        let outer = self.text
+        self.text = text
+        defer { self.text = outer }
+        return body(&self)
     }
 
     mutating func fail(_ kind: RuleError.Kind, at offset: Int, _ message: String) {
         guard let text else { return }
-        let error = RuleError(kind, in: text.source, at: text.position(at: offset), message)
+        let error = text.error(kind, at: offset, message)
         if knownErrors.insert(error).inserted { errors.append(error) }
     }
 
-    private mutating func warn(at offset: Int, _ message: String) {
+    mutating func warn(_ kind: RuleError.Kind, at offset: Int, _ message: String) {
         guard let text else { return }
-        let warning = RuleError(.unknownName, in: text.source, at: text.position(at: offset), message)
+        let warning = text.error(kind, at: offset, message)
         if knownErrors.insert(warning).inserted { warnings.append(warning) }
     }
 
-    private mutating func emit(_ condition: Condition) {
+    mutating func failUnknownField(at offset: Int, _ failure: FieldReference.Failure) {
+        guard toleratesUnknownFields, failure.kind == .unknownName else {
+            fail(failure.kind, at: offset, failure.message)
+            return
+        }
+        hasUnknownField = true
+        warn(.unknownName, at: offset, failure.message + "; the rule is left out")
+    }
+
+    /// - Parameter written: the operand with the field in it.
+    mutating func note(unfed field: FieldID, in written: Condition.Operand) {
+        var name = field.rawValue
+        if case .field(let reference) = written {
+            name = reference.name + (reference.argument.map { "[\($0)]" } ?? "")
+        }
+        guard let text, !unfed.contains(where: { $0.name == name }) else { return }
+        let message = "no source here tells `\(name)` yet: every comparison with it is false"
+        unfed.append((name, text.error(.unfed, at: written.offset, message)))
+    }
+
+    private mutating func tree(_ condition: Condition) -> ConditionTree {
         depth += 1
+        nodeCount += 1
         defer { depth -= 1 }
-        guard depth <= Self.maximumDepth, program.nodes.count - firstNode < Self.maximumNodes else {
+        guard depth <= Self.maximumDepth, nodeCount < Self.maximumNodes else {
             if !hasTooManyNodes {
                 hasTooManyNodes = true
                 fail(.structure, at: 0, "too large after its macros are expanded, or a macro comes back to itself")
             }
-            return
+            return .leaf(.never(unfed: nil))
         }
         switch condition {
-        case .and(let children): emit(.all, children)
-        case .or(let children): emit(.any, children)
-        case .not(let child): emit(.not, [child])
-        case .macro(let name, let offset): emitMacro(name, offset)
-        case .check(let check): emit(check)
+        case .and(let terms): return .all(trees(terms))
+        case .or(let terms): return .any(trees(terms))
+        case .not(let term): return .not(tree(term))
+        case .macro(let name, let offset): return macro(name, offset)
+        case .check(let check): return tree(check)
         }
     }
 
-    private mutating func emit(_ kind: Program.Kind, _ children: [Condition]) {
-        let start = program.nodes.count
-        program.nodes.append(Program.Node(kind: kind, end: 0))
-        for child in children where !hasTooManyNodes { emit(child) }
-        program.nodes[start].end = Int32(program.nodes.count)
+    private mutating func trees(_ terms: [Condition]) -> [ConditionTree] {
+        var trees: [ConditionTree] = []
+        for term in terms where !hasTooManyNodes { trees.append(tree(term)) }
+        return trees
     }
 
-    private mutating func emitMacro(_ name: String, _ offset: Int) {
+    private mutating func macro(_ name: String, _ offset: Int) -> ConditionTree {
         guard let macro = definitions.macro(name, before: place) else {
+            if brokenNames.contains(name) { return .leaf(.never(unfed: nil)) }
             if definitions.macros[name] != nil {
                 fail(.unknownName, at: offset, "macro `\(name)` is defined only after it is used")
+            } else if definitions.lists[name] != nil {
+                fail(.unknownName, at: offset, "expected a macro, `\(name)` is a list: `field in (\(name))`")
             } else {
                 let hint = Suggestion.hint(for: name, among: definitions.macros.keys)
                 fail(.unknownName, at: offset, "expected a macro, found `\(name)`, which is not defined" + hint)
             }
-            return
+            return .leaf(.never(unfed: nil))
         }
+        usedMacros.insert(name)
+        if toleratesUnknownFields { toleratedMacros.insert(name) }
+        // Its own error was told where it was parsed.
+        guard let condition = macro.condition else { return .leaf(.never(unfed: nil)) }
         let outer = (text, place)
         (text, place) = (macro.text, macro.place.last)
-        emit(macro.condition)
-        (text, place) = outer
-    }
-
-    /// The literals of a list in parentheses, with the lists that it names spliced in.
-    mutating func elements(_ values: [Condition.Value]) -> [(text: String, offset: Int)] {
-        var elements: [(text: String, offset: Int)] = []
-        for value in values {
-            if !value.isQuoted, let list = definitions.list(value.text, before: place) {
-                elements += splice(list, offset: value.offset)
-                continue
-            }
-            if !value.isQuoted, value.text.utf8.contains(UInt8(ascii: "_")),
-                let near = Suggestion.nearest(to: value.text, among: definitions.lists.keys)
-            {
-                warn(at: value.offset, "`\(value.text)` is no list and taken as a text; did you mean `\(near)`?")
-            }
-            elements.append((value.text, value.offset))
-        }
-        return elements
-    }
-
-    private mutating func splice(_ list: ListDefinition, offset: Int) -> [(text: String, offset: Int)] {
-        guard let items = definitions.elements(of: list, limit: Self.maximumListItems) else {
-            fail(.structure, at: offset, "list `\(list.name.text)` is too large, or comes back to itself")
-            return []
-        }
-        return items.map { ($0, offset) }
-    }
-
-    /// What stands on the right of an operator, as literals; nil after an error.
-    mutating func elements(of right: Condition.RightSide) -> [(text: String, offset: Int)]? {
-        switch right {
-        case .none: return []
-        case .value(let value): return [(value.text, value.offset)]
-        case .list(let values): return elements(values)
-        case .listName(let name, let offset):
-            if let list = definitions.list(name, before: place) { return splice(list, offset: offset) }
-            let hint = Suggestion.hint(for: name, among: definitions.lists.keys)
-            fail(.unknownName, at: offset, "expected a list, found `\(name)`, which is not defined" + hint)
-        case .modified(let modifier, _, let offset):
-            fail(.unsupported, at: offset, "`\(modifier.rawValue)` is not supported yet")
-        case .transformer(let transformer):
-            fail(.unsupported, at: transformer.offset, "`\(transformer.name)()` is not supported yet")
-        case .field(_, let offset):
-            fail(.unsupported, at: offset, "`val()` is not supported yet")
-        }
-        return nil
-    }
-
-    mutating func append(_ node: Program.Node) {
-        var node = node
-        node.end = Int32(program.nodes.count + 1)
-        program.nodes.append(node)
-    }
-
-    /// The index of `text` among the program's texts.
-    mutating func intern(_ text: String) -> Int32 {
-        let start = program.literals.count
-        program.literals.append(contentsOf: text.utf8)
-        program.literalRanges.append(start..<program.literals.count)
-        return Int32(program.literalRanges.count - 1)
-    }
-
-    mutating func intern(set elements: [String]) -> Int32 {
-        program.sets.append(ByteSet(elements))
-        program.setElements.append(elements)
-        return Int32(program.sets.count - 1)
-    }
-
-    mutating func intern(numbers: [Int64]) -> Int32 {
-        program.numbers.append(numbers)
-        return Int32(program.numbers.count - 1)
+        defer { (text, place) = outer }
+        return tree(condition)
     }
 }

@@ -22,7 +22,10 @@ extension RuleSet {
     /// The condition of a rule, part by part, with what each says.
     package func findings(of rule: Int, event: KernelEvent, attribution: Attribution) -> [ConditionFinding] {
         var findings: [ConditionFinding] = []
-        program.findings(at: rules[rule].root, depth: 0, event: event, attribution: attribution, into: &findings)
+        var store = ValueStore(count: program.operands.count)
+        store.begin()
+        program.findings(
+            at: rules[rule].root, depth: 0, event: event, attribution: attribution, store: &store, into: &findings)
         return findings
     }
 }
@@ -32,64 +35,92 @@ extension Program {
     private static let shownElements = 8
 
     fileprivate func findings(
-        at position: Int, depth: Int, event: KernelEvent, attribution: Attribution,
+        at position: Int, depth: Int, event: KernelEvent, attribution: Attribution, store: inout ValueStore,
         into findings: inout [ConditionFinding]
     ) {
         let node = nodes[position]
         var finding = ConditionFinding(
             depth: depth, text: "", value: nil,
-            verdict: verdict(at: position, event: event, attribution: attribution))
+            verdict: verdict(at: position, event: event, attribution: attribution, store: &store))
         switch node.kind {
         case .all: finding.text = "all of"
         case .any: finding.text = "any of"
+        case .one: finding.text = "one value for all of"
         case .not: finding.text = "not"
         case .test:
             finding.text = text(of: node)
-            let value = FieldExtraction.value(
-                of: node.field, index: Int(node.index), event: event, attribution: attribution)
-            finding.value = value.printed(event)
+            finding.value =
+                node.test == .typeIn
+                ? event.type.name
+                : node.test == .never
+                    ? nil
+                    : FieldValue(
+                        value(of: Int(node.operand), event: event, attribution: attribution, store: &store), in: store
+                    ).printed(event)
         }
         findings.append(finding)
         guard node.kind != .test else { return }
         for child in children(of: position) {
-            self.findings(at: child, depth: depth + 1, event: event, attribution: attribution, into: &findings)
+            self.findings(
+                at: child, depth: depth + 1, event: event, attribution: attribution, store: &store, into: &findings)
         }
     }
 
     /// A comparison as a rule file would have it.
     private func text(of node: Node) -> String {
-        let field = node.field.rawValue + (node.index >= 0 ? "[\(node.index)]" : "")
         switch node.test {
+        case .never:
+            return node.number >= 0 ? "\(FieldID.allCases[Int(node.number)].rawValue), which no source tells" : "never"
         case .typeIn:
             let mask = EventTypeMask(rawValue: UInt64(bitPattern: node.number)).intersection(.all)
             let names = EventType.allCases.filter { mask.contains(EventTypeMask($0)) }.map(\.name)
             return names.count == 1 ? "evt.type = \(names[0])" : "evt.type in \(Self.list(names))"
-        case .exists: return "\(field) exists"
+        default: break
+        }
+        let operand = text(ofOperand: node.operand)
+        switch node.test {
+        case .never, .typeIn: return operand
+        case .exists: return "\(operand) exists"
         case .booleanIn:
             switch node.number {
-            case 1: return "\(field) = false"
-            case 2: return "\(field) = true"
-            default: return "\(field) in (true, false)"
+            case 1: return "\(operand) = false"
+            case 2: return "\(operand) = true"
+            default: return "\(operand) in (true, false)"
             }
-        case .numberEqual: return "\(field) = \(node.number)"
-        case .numberNotEqual: return "\(field) != \(node.number)"
-        case .numberLess: return "\(field) < \(node.number)"
-        case .numberLessOrEqual: return "\(field) <= \(node.number)"
-        case .numberGreater: return "\(field) > \(node.number)"
-        case .numberGreaterOrEqual: return "\(field) >= \(node.number)"
-        case .numberIn: return "\(field) in \(Self.list(numbers[Int(node.operand)].map(String.init)))"
-        case .textIn: return "\(field) in \(Self.list(setElements[Int(node.operand)]))"
-        case .pmatch: return "\(field) pmatch \(Self.list(setElements[Int(node.operand)]))"
-        case .textEqual: return "\(field) = \(literal(node))"
-        case .textNotEqual: return "\(field) != \(literal(node))"
-        case .contains, .icontains, .startswith, .endswith, .glob, .iglob:
-            return "\(field) \(node.test) \(literal(node))"
+        case .numberEqual: return "\(operand) = \(node.number)"
+        case .numberNotEqual: return "\(operand) != \(node.number)"
+        case .numberLess: return "\(operand) < \(node.number)"
+        case .numberLessOrEqual: return "\(operand) <= \(node.number)"
+        case .numberGreater: return "\(operand) > \(node.number)"
+        case .numberGreaterOrEqual: return "\(operand) >= \(node.number)"
+        case .numberIn: return "\(operand) in \(Self.list(numbers[Int(node.literal)].sorted().map(String.init)))"
+        case .textIn, .allIn: return "\(operand) in \(Self.list(setElements[Int(node.literal)]))"
+        case .trie: return "\(operand) \(tries[Int(node.literal)].description)"
+        case .pattern: return "\(operand) regex \(EscapedText.escaped(patterns[Int(node.literal)].source))"
+        case .operand:
+            return "\(operand) \(ValueComparison.all[Int(node.number)]) \(text(ofOperand: node.literal))"
+        case .textEqual: return "\(operand) = \(literal(node))"
+        case .textNotEqual: return "\(operand) != \(literal(node))"
+        case .contains, .icontains, .startswith, .endswith, .glob, .iglob, .pathGlob:
+            return "\(operand) \(node.test) \(literal(node))"
+        }
+    }
+
+    private func text(ofOperand index: Int32) -> String {
+        switch operands[Int(index)].source {
+        case .field(let reference):
+            return reference.id.rawValue + (reference.index >= 0 ? "[\(reference.index)]" : "")
+        case .words(let field): return field.rawValue
+        case .literal(let text): return EscapedText.escaped(text)
+        case .list(let elements): return "(" + elements.map { text(ofOperand: $0) }.joined(separator: ", ") + ")"
+        case .function(let function, let arguments):
+            return "\(function)(" + arguments.map { text(ofOperand: $0) }.joined(separator: ", ") + ")"
         }
     }
 
     private func literal(_ node: Node) -> String {
         var text = ""
-        EscapedText.append(literals[literalRanges[Int(node.operand)]], to: &text)
+        EscapedText.append(literals[literalRanges[Int(node.literal)]], to: &text)
         return text
     }
 

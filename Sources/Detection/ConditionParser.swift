@@ -7,9 +7,9 @@ package struct ConditionParser {
     package static let maximumDepth = 200
 
     var scanner: ConditionScanner
-    private var depth = 0
+    var depth = 0
 
-    private init(_ text: String) {
+    init(_ text: String) {
         scanner = ConditionScanner(text)
     }
 
@@ -24,7 +24,7 @@ package struct ConditionParser {
         return condition
     }
 
-    private mutating func enter() throws(ConditionSyntaxError) {
+    mutating func enter() throws(ConditionSyntaxError) {
         depth += 1
         if depth > Self.maximumDepth {
             throw ConditionSyntaxError(
@@ -69,6 +69,10 @@ package struct ConditionParser {
             return .check(try comparison(of: .transformer(transformer)))
         }
         guard scanner.take(".") else {
+            if scanner.peek("("), let near = Suggestion.nearest(to: name, among: Condition.transformerNames) {
+                throw ConditionSyntaxError(
+                    offset: offset, message: "expected a transformer, found `\(name)`; did you mean `\(near)`?")
+            }
             if ["and", "or", "not"].contains(name) {
                 throw ConditionSyntaxError(offset: offset, message: "expected a field, a macro, `not` or `(`")
             }
@@ -78,7 +82,7 @@ package struct ConditionParser {
     }
 
     /// The rest of a field after its first dot.
-    private mutating func fieldTail(name: String, offset: Int) throws(ConditionSyntaxError) -> Condition.Field {
+    mutating func fieldTail(name: String, offset: Int) throws(ConditionSyntaxError) -> Condition.Field {
         var name = name
         repeat {
             guard let part = scanner.name() else { throw scanner.expected("the rest of the field's name") }
@@ -87,7 +91,7 @@ package struct ConditionParser {
         return Condition.Field(name: name, argument: try bracketed(), offset: offset)
     }
 
-    private mutating func bracketed() throws(ConditionSyntaxError) -> String? {
+    mutating func bracketed() throws(ConditionSyntaxError) -> String? {
         guard scanner.take("[") else { return nil }
         guard let argument = try scanner.quoted() ?? scanner.bareArgument() else {
             throw scanner.expected("the field's argument")
@@ -99,7 +103,7 @@ package struct ConditionParser {
     private mutating func comparison(of left: Condition.Operand) throws(ConditionSyntaxError) -> Condition.Check {
         scanner.skipBlank()
         let offset = scanner.index
-        guard let comparison = scanner.comparison() else { throw scanner.expected("an operator") }
+        guard let comparison = scanner.comparison() else { throw unknownOperator() }
         scanner.skipBlank()
         let right: Condition.RightSide
         if comparison == .exists {
@@ -113,15 +117,25 @@ package struct ConditionParser {
             right = .value(value)
         } else if let modifier = scanner.modifier() {
             let offset = scanner.index
-            guard case .list(let values) = try listValue() else {
-                throw ConditionSyntaxError(offset: offset, message: "expected a list in parentheses")
-            }
+            let values =
+                switch try listValue() {
+                case .list(let values): values
+                case .listName(let name, let offset): [Condition.Value(text: name, isQuoted: false, offset: offset)]
+                default: [Condition.Value]()
+                }
             right = .modified(modifier, values, offset: offset)
         } else {
             guard let value = try scanner.value() else { throw scanner.expected("a value") }
             right = .value(value)
         }
         return Condition.Check(left: left, comparison: comparison, offset: offset, right: right)
+    }
+
+    private mutating func unknownOperator() -> ConditionSyntaxError {
+        let error = scanner.expected("an operator")
+        guard let word = scanner.name() else { return error }
+        let hint = Suggestion.hint(for: word, among: Condition.Comparison.allCases.map(\.rawValue))
+        return ConditionSyntaxError(offset: error.offset, message: "expected an operator, found `\(word)`" + hint)
     }
 
     /// `val(field)` or a transformer; nil for anything else.
@@ -149,7 +163,7 @@ package struct ConditionParser {
         return .transformer(try transformerTail(name: name, offset: offset))
     }
 
-    private mutating func listValue() throws(ConditionSyntaxError) -> Condition.RightSide {
+    mutating func listValue() throws(ConditionSyntaxError) -> Condition.RightSide {
         let offset = scanner.index
         guard scanner.take("(") else {
             guard let name = scanner.name() else { throw scanner.expected("a list in parentheses or a list's name") }
@@ -166,45 +180,5 @@ package struct ConditionParser {
             if scanner.take(")") { return .list(values) }
             guard scanner.take(",") else { throw scanner.expected("`,` or `)`") }
         }
-    }
-
-    /// A transformer after its opening parenthesis.
-    private mutating func transformerTail(
-        name: String, offset: Int
-    ) throws(ConditionSyntaxError) -> Condition.Transformer {
-        let arguments = try transformerArguments()
-        return Condition.Transformer(name: name, arguments: arguments, index: try bracketed(), offset: offset)
-    }
-
-    private mutating func transformerArguments() throws(ConditionSyntaxError) -> [Condition.Transformer.Argument] {
-        try enter()
-        defer { depth -= 1 }
-        var arguments: [Condition.Transformer.Argument] = []
-        scanner.skipBlank()
-        if scanner.take(")") { return arguments }
-        while true {
-            scanner.skipBlank()
-            arguments.append(try transformerArgument())
-            scanner.skipBlank()
-            if scanner.take(")") { return arguments }
-            guard scanner.take(",") else { throw scanner.expected("`,` or `)`") }
-        }
-    }
-
-    private mutating func transformerArgument() throws(ConditionSyntaxError) -> Condition.Transformer.Argument {
-        if scanner.take("(") { return .list(try transformerArguments()) }
-        if let text = try scanner.quoted() { return .text(text) }
-        let offset = scanner.index
-        if let name = scanner.name() {
-            if Condition.transformerNames.contains(name), scanner.take("(") {
-                return .operand(.transformer(try transformerTail(name: name, offset: offset)))
-            }
-            guard scanner.take(".") else {
-                throw ConditionSyntaxError(offset: offset, message: "expected a field, a transformer or a value")
-            }
-            return .operand(.field(try fieldTail(name: name, offset: offset)))
-        }
-        guard let number = scanner.number() else { throw scanner.expected("a field, a transformer or a value") }
-        return .text(number.text)
     }
 }

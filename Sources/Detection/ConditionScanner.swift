@@ -94,13 +94,18 @@ struct ConditionScanner {
         return nil
     }
 
-    /// `oneof`, `anyof`, `allof` before a parenthesis; elsewhere the word is a value like any other.
+    /// `oneof`, `anyof`, `allof` before a parenthesis or a list's name; elsewhere the word is a value like any other.
     mutating func modifier() -> Condition.Modifier? {
         for modifier in Condition.Modifier.allCases {
-            guard var end = ends(modifier.rawValue, at: index) else { continue }
-            while end < bytes.count, Self.isBlank(bytes[end]) { end += 1 }
-            guard end < bytes.count, bytes[end] == UInt8(ascii: "(") else { continue }
-            index = end
+            guard let end = ends(modifier.rawValue, at: index) else { continue }
+            var next = end
+            while next < bytes.count, Self.isBlank(bytes[next]) { next += 1 }
+            guard next < bytes.count else { continue }
+            let isName = next > end && Self.isLetter(bytes[next])
+            guard bytes[next] == UInt8(ascii: "(") || isName,
+                !["and", "or"].contains(where: { ends($0, at: next) != nil })
+            else { continue }
+            index = next
             return modifier
         }
         return nil

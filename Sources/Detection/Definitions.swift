@@ -1,16 +1,17 @@
 /// A list, `- list: name`, with the names of other lists still in it.
 struct ListDefinition: Sendable {
     let name: ScalarText
-    let items: [ScalarText]
+    var items: [ScalarText]
     var place = Place()
 }
 
 /// A macro, `- macro: name`.
 struct MacroDefinition: Sendable {
     let name: ScalarText
-    let condition: Condition
-    let text: ScalarText
+    var text: SourcedText
     var place = Place()
+    /// Parsed once all files are read; nil where the text is no condition.
+    var condition: Condition?
 }
 
 /// Where a definition stands among all items of all files. A later item of the same name replaces the earlier one but
@@ -37,29 +38,42 @@ struct Definitions: Sendable {
         macros[macro.name.text] = macro
     }
 
-    /// The list of that name, if it is defined before the item at `place`.
-    func list(_ name: String, before place: Int) -> ListDefinition? {
-        lists[name].flatMap { $0.place.first < place ? $0 : nil }
+    /// False where there is no such list yet.
+    mutating func append(_ list: ListDefinition, at index: Int) -> Bool {
+        lists[list.name.text]?.items += list.items
+        lists[list.name.text]?.place.last = index
+        return lists[list.name.text] != nil
     }
+
+    mutating func append(_ macro: MacroDefinition, at index: Int) -> Bool {
+        macros[macro.name.text]?.text.append(macro.text)
+        macros[macro.name.text]?.place.last = index
+        return macros[macro.name.text] != nil
+    }
+
+    mutating func set(_ condition: Condition, ofMacro name: String) { macros[name]?.condition = condition }
 
     func macro(_ name: String, before place: Int) -> MacroDefinition? {
         macros[name].flatMap { $0.place.first < place ? $0 : nil }
     }
 
-    /// The list's items, those of the lists that it names among them. Nil where a list comes back to itself or the result
-    /// has more than `limit` items.
-    func elements(of list: ListDefinition, limit: Int) -> [String]? {
+    /// The list's items, those of the lists that it names among them; a list sees those that are defined before itself.
+    /// Nil where a list comes back to itself or the result has more than `limit` items.
+    func elements(of list: ListDefinition, limit: Int, used: inout Set<String>) -> [String]? {
         var elements: [String] = []
-        return splice(list, depth: 0, limit: limit, into: &elements) ? elements : nil
+        return splice(list, depth: 0, limit: limit, used: &used, into: &elements) ? elements : nil
     }
 
-    private func splice(_ list: ListDefinition, depth: Int, limit: Int, into elements: inout [String]) -> Bool {
+    private func splice(
+        _ list: ListDefinition, depth: Int, limit: Int, used: inout Set<String>, into elements: inout [String]
+    ) -> Bool {
         if depth > 64 { return false }
         for item in list.items {
-            if let inner = self.list(item.text, before: list.place.last) {
-                guard splice(inner, depth: depth + 1, limit: limit, into: &elements) else { return false }
+            if let inner = lists[item.text], inner.place.first < list.place.last {
+                used.insert(item.text)
+                guard splice(inner, depth: depth + 1, limit: limit, used: &used, into: &elements) else { return false }
             } else {
-                elements.append(item.text)
+                elements += ConditionParser.values(ofItem: item.text).map(\.text)
             }
             if elements.count > limit { return false }
         }

@@ -2,6 +2,10 @@
 package struct FieldDescription: Sendable {
     package enum ValueType: String, Sendable {
         case text, number, boolean
+        /// Content, compared as bytes.
+        case buffer
+        /// An IP address, and one that is compared with networks (`10.0.0.0/8`).
+        case address, network
     }
 
     /// When a field's value is known.
@@ -17,8 +21,8 @@ package struct FieldDescription: Sendable {
     package let phase: Phase
     package let description: String
     package let example: String
-    /// Whether `[N]` may follow the name.
-    package var takesIndex: Bool { id == .procAname }
+    /// Whether a source here tells it; else it is known only so that rules of Falco's load, and it is always missing.
+    package let isFed: Bool
     package var name: String { id.rawValue }
 
     fileprivate init(
@@ -29,15 +33,26 @@ package struct FieldDescription: Sendable {
         self.phase = phase
         self.description = description
         self.example = example
+        isFed = true
+    }
+
+    init(unfed id: FieldID, _ type: ValueType, _ description: String, _ example: String) {
+        self.id = id
+        self.type = type
+        phase = .event
+        self.description = description
+        self.example = example
+        isFed = false
     }
 }
 
 /// Every field that rules can name: the one table behind compilation, `--list` and the documentation.
 package enum FieldCatalog {
-    package static let all: [FieldDescription] = [
+    /// The fields that have values.
+    package static let fed: [FieldDescription] = [
         .init(.evtType, .text, .event, "What happened: the call, `write`, `container` or `cgroup_leave`", "openat"),
         .init(.evtTime, .number, .event, "Nanoseconds since the epoch, the kernel's", "1748557198960296886"),
-        .init(.evtNum, .number, .event, "Serial of the audit event, else 0", "4711"),
+        .init(.evtNum, .number, .event, "Serial of the audit event; as in Falco it is never 0 to a condition", "4711"),
         .init(.evtRes, .text, .event, "SUCCESS, or the error's name", "EACCES"),
         .init(.evtRawres, .number, .event, "Return value of the call, minus the error's number on failure", "-13"),
         .init(.evtFailed, .boolean, .event, "Whether the call failed", "true"),
@@ -54,6 +69,9 @@ package enum FieldCatalog {
             .evtArgCgroups, .text, .event,
             "Of a cgroup_leave: the cgroups outside in which the process is now, by controllers; v2 is unified",
             "freezer=/ devices=/"),
+        .init(.evtDir, .text, .event, "Always <: a call is told of when it returned. Older rules ask for it", "<"),
+        .init(.evtRawtime, .number, .event, "The same as evt.time", "1748557198960296886"),
+        .init(.syscallType, .text, .event, "evt.type of a call, missing for what is none", "openat"),
         .init(.fdName, .text, .event, "Path of the file, as the kernel has it", "/etc/shadow"),
         .init(.fdNameraw, .text, .event, "Path as the caller wrote it", "../etc/shadow"),
         .init(.fdFilename, .text, .event, "Last component of fd.name, else of fd.nameraw", "shadow"),
@@ -66,6 +84,9 @@ package enum FieldCatalog {
             .fdProcSameContainer, .boolean, .attribution,
             "The process whose procfs entry it is lies in the actor's container", "true"),
         .init(.fdProcIsSelf, .boolean, .attribution, "The procfs entry is the actor's own", "false"),
+        .init(.fdIno, .number, .event, "The same as file.inode", "131"),
+        .init(.fdDevMajor, .number, .event, "Device that the file lies on, its major number", "8"),
+        .init(.fdDevMinor, .number, .event, "Device that the file lies on, its minor number", "1"),
         .init(
             .fileType, .text, .event, "block, character, regular, directory, symlink, fifo or socket, by the inode",
             "block"),
@@ -95,6 +116,18 @@ package enum FieldCatalog {
         .init(
             .procIsContainerSetup, .boolean, .attribution,
             "A runtime that sets the container up, not yet its workload", "false"),
+        .init(.procPexe, .text, .attribution, "First argument of the parent", "sh"),
+        .init(.procPexepath, .text, .attribution, "Path of the parent's program", "/bin/sh"),
+        .init(.procAexe, .text, .attribution, "First argument of an ancestor, counted as in proc.aname", "sh"),
+        .init(.procAexepath, .text, .attribution, "Path of an ancestor's program, counted as in proc.aname", "/bin/sh"),
+        .init(
+            .procAcmdline, .text, .attribution, "Name and arguments of an ancestor, counted as in proc.aname",
+            "sh -c true"),
+        .init(
+            .procApid, .number, .attribution, "An ancestor, in the host's namespace, counted as in proc.aname",
+            "4300"),
+        .init(.procCmdnargs, .number, .attribution, "Number of arguments, the first not counted", "1"),
+        .init(.procExeline, .text, .attribution, "proc.exe and proc.args", "cat /etc/shadow"),
         .init(
             .containerID, .text, .attribution,
             "First 12 digits of the id; host for the host's own; missing where it is not known", "c8a1e44e20da"),
@@ -110,6 +143,9 @@ package enum FieldCatalog {
         .init(
             .containerDeclaresDevice, .boolean, .attribution,
             "file.node is among the devices that the runtime was told to give it", "false"),
+        .init(
+            .containerImageDigest, .text, .attribution, "Digest of the image's manifest",
+            "sha256:4bcff63911fcb4448bd4fdacec207030997caf25e9bea4045fa6c8c44de311d1"),
         .init(.k8sPodName, .text, .attribution, "Pod", "web-0"),
         .init(.k8sNsName, .text, .attribution, "Kubernetes namespace of the pod", "default"),
         .init(
@@ -117,6 +153,8 @@ package enum FieldCatalog {
             "How sure it is who did it: certain, inherited, ambiguous or unknown",
             "certain"),
     ]
+
+    package static let all = fed + unfed
 
     private static let byName = Dictionary(
         all.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })

@@ -2,68 +2,116 @@ internal import EventModel
 
 extension FieldExtraction {
     /// The fields that need to know who did it.
-    static func value(of field: FieldID, index: Int, event: KernelEvent, known attribution: Attribution) -> FieldValue {
+    static func read(
+        _ field: FieldID, index: Int, event: KernelEvent, known attribution: Attribution,
+        into store: inout ValueStore
+    ) -> Value {
         switch field {
-        case .fdProcSameContainer: attribution.entryIsInSameContainer.map(FieldValue.boolean) ?? .missing
-        case .fdProcIsSelf: attribution.entryIsSelf.map(FieldValue.boolean) ?? .missing
-        case .userName: attribution.userName.map(FieldValue.text) ?? .missing
+        case .fdProcSameContainer: boolean(attribution.entryIsInSameContainer)
+        case .fdProcIsSelf: boolean(attribution.entryIsSelf)
+        case .userName: store.value(attribution.userName)
+        case .procAname, .procAexe, .procAexepath, .procAcmdline, .procApid:
+            ancestors(field, index: index, attribution, into: &store)
         case .procPID, .procPpid, .procVpid, .procName, .procExepath, .procExe, .procCmdline, .procArgs, .procPname,
-            .procPcmdline, .procAname, .procTty, .procCwd, .procIsContainerSetup:
-            process(field, index: index, event: event, attribution)
-        case .attributionCertainty: .text(attribution.certainty.name)
-        default: container(field, event: event, attribution)
+            .procPcmdline, .procPexe, .procPexepath, .procCmdnargs, .procExeline, .procTty, .procCwd,
+            .procIsContainerSetup:
+            process(field, index: index, event: event, attribution, into: &store)
+        case .attributionCertainty: store.value(attribution.certainty.name)
+        default: container(field, event: event, attribution, into: &store)
         }
     }
 
     private static func process(
-        _ field: FieldID, index: Int, event: KernelEvent, _ attribution: Attribution
-    ) -> FieldValue {
+        _ field: FieldID, index: Int, event: KernelEvent, _ attribution: Attribution,
+        into store: inout ValueStore
+    ) -> Value {
         let process = attribution.process
-        let parent = attribution.ancestors.first
-        return switch field {
-        case .procPID: number(process?.key.pid ?? event.pid)
-        case .procPpid: number(process?.parentPID ?? event.parentPID)
-        case .procVpid: number(process?.namespacedPID ?? 0)
+        let parent = attribution.ancestors.isEmpty ? nil : attribution.ancestors[0]
+        switch field {
+        case .procPID: return number(process?.key.pid ?? event.pid)
+        case .procPpid: return number(process?.parentPID ?? event.parentPID)
+        case .procVpid: return number(process?.namespacedPID ?? 0)
         // The record has the name that the process had at the act; the table's may be older or younger.
-        case .procName: event.comm.isPresent ? text(event.comm) : name(of: process).map(FieldValue.text) ?? .missing
-        case .procExepath: nonEmpty(process?.executablePath).map(FieldValue.text) ?? text(event.executable)
-        case .procExe: process?.commandLine.first.map(FieldValue.text) ?? .missing
-        case .procCmdline: commandLine(process)
-        case .procArgs: (process?.commandLine.dropFirst()).map { .text($0.joined(separator: " ")) } ?? .missing
-        case .procPname: name(of: parent).map(FieldValue.text) ?? .missing
-        case .procPcmdline: commandLine(parent)
-        case .procAname: ancestorName(index, attribution)
-        case .procTty: terminal(event)
-        case .procCwd: text(event.workingDirectory)
-        case .procIsContainerSetup: (process?.isContainerSetup).map(FieldValue.boolean) ?? .missing
-        default: .missing
+        case .procName: return event.comm.isPresent ? text(event.comm) : store.value(name(of: process))
+        case .procExepath: return path(of: process).map { store.value($0) } ?? text(event.executable)
+        case .procExe: return store.value(process?.commandLine.first)
+        case .procCmdline: return commandLine(process, into: &store)
+        case .procArgs: return arguments(process, index: index, into: &store)
+        case .procCmdnargs: return process.map { .number(Int64(max(0, $0.commandLine.count - 1))) } ?? .missing
+        case .procExeline: return process.map { store.value(joining: $0.commandLine, from: 0) } ?? .missing
+        case .procPname: return store.value(name(of: parent))
+        case .procPcmdline: return commandLine(parent, into: &store)
+        case .procPexe: return store.value(parent?.commandLine.first)
+        case .procPexepath: return store.value(path(of: parent))
+        case .procTty: return terminal(event, into: &store)
+        case .procCwd: return text(event.workingDirectory)
+        case .procIsContainerSetup: return boolean(process?.isContainerSetup)
+        default: return .missing
         }
     }
 
-    private static func number(_ pid: Int32) -> FieldValue { pid == 0 ? .missing : .number(Int64(pid)) }
+    private static func number(_ pid: Int32) -> Value { pid == 0 ? .missing : .number(Int64(pid)) }
 
-    private static func nonEmpty(_ text: String?) -> String? { text?.isEmpty == false ? text : nil }
+    private static func boolean(_ value: Bool?) -> Value { value.map { .boolean($0) } ?? .missing }
 
-    private static func name(of process: ProcessRecord?) -> String? { nonEmpty(process?.comm) }
+    private static func name(of process: ProcessRecord?) -> String? {
+        process?.comm.isEmpty == false ? process?.comm : nil
+    }
+
+    private static func path(of process: ProcessRecord?) -> String? {
+        process?.executablePath.isEmpty == false ? process?.executablePath : nil
+    }
 
     /// Falco's: the name, not the first argument, then the other arguments.
-    private static func commandLine(_ process: ProcessRecord?) -> FieldValue {
+    private static func commandLine(_ process: ProcessRecord?, into store: inout ValueStore) -> Value {
         guard let process, let name = name(of: process) ?? process.commandLine.first else { return .missing }
-        return .text(([name] + process.commandLine.dropFirst()).joined(separator: " "))
+        let start = store.text.count
+        store.append(name)
+        if process.commandLine.count > 1 { store.append(UInt8(ascii: " ")) }
+        store.appendWords(process.commandLine, from: 1)
+        return store.value(from: start)
+    }
+
+    /// `proc.args[0]` is the first after the name.
+    private static func arguments(_ process: ProcessRecord?, index: Int, into store: inout ValueStore) -> Value {
+        guard let process else { return .missing }
+        if index < 0 { return store.value(joining: process.commandLine, from: 1) }
+        return index + 1 < process.commandLine.count ? store.value(process.commandLine[index + 1]) : .missing
     }
 
     /// 0 is the process itself, 1 its parent; without index all ancestors.
-    private static func ancestorName(_ index: Int, _ attribution: Attribution) -> FieldValue {
-        if index < 0 { return .texts(attribution.ancestors.compactMap { name(of: $0) }) }
-        if index == 0 { return name(of: attribution.process).map(FieldValue.text) ?? .missing }
-        guard index <= attribution.ancestors.count else { return .missing }
-        return name(of: attribution.ancestors[index - 1]).map(FieldValue.text) ?? .missing
+    private static func ancestors(
+        _ field: FieldID, index: Int, _ attribution: Attribution, into store: inout ValueStore
+    ) -> Value {
+        if index >= 0 {
+            if index == 0 { return ancestor(field, attribution.process, into: &store) }
+            guard index <= attribution.ancestors.count else { return .missing }
+            return ancestor(field, attribution.ancestors[index - 1], into: &store)
+        }
+        if field == .procApid { return .missing }
+        let first = store.textCount
+        for index in attribution.ancestors.indices {
+            let start = store.text.count
+            if case .missing = ancestor(field, attribution.ancestors[index], into: &store) { continue }
+            store.closeText(from: start)
+        }
+        return .texts(first: first, count: store.textCount - first)
+    }
+
+    private static func ancestor(_ field: FieldID, _ process: ProcessRecord?, into store: inout ValueStore) -> Value {
+        switch field {
+        case .procAname: store.value(name(of: process))
+        case .procAexe: store.value(process?.commandLine.first)
+        case .procAexepath: store.value(path(of: process))
+        case .procAcmdline: commandLine(process, into: &store)
+        default: number(process?.key.pid ?? 0)
+        }
     }
 
     /// Audit writes `(none)`, Falco 0.
-    private static func terminal(_ event: KernelEvent) -> FieldValue {
+    private static func terminal(_ event: KernelEvent, into store: inout ValueStore) -> Value {
         guard event.terminal.isPresent else { return .missing }
-        return event.bytes(event.terminal).elementsEqual("(none)".utf8) ? .text("0") : text(event.terminal)
+        return event.bytes(event.terminal).elementsEqual("(none)".utf8) ? store.value("0") : text(event.terminal)
     }
 
     /// The host's own process, for certain: an unknown one could be anybody's.
@@ -72,35 +120,46 @@ extension FieldExtraction {
         return attribution.process.map { $0.containerID == nil } ?? false
     }
 
-    private static func container(_ field: FieldID, event: KernelEvent, _ attribution: Attribution) -> FieldValue {
+    private static func container(
+        _ field: FieldID, event: KernelEvent, _ attribution: Attribution, into store: inout ValueStore
+    ) -> Value {
         if isHost(attribution) {
             switch field {
-            case .containerID, .containerFullID, .containerName, .containerType: return .text("host")
+            case .containerID, .containerFullID, .containerName, .containerType: return store.value("host")
             default: return .missing
             }
         }
         let container = attribution.container
         let id = container?.id ?? attribution.process?.containerID
         return switch field {
-        case .containerID: (id?.short).map(FieldValue.text) ?? .missing
-        case .containerFullID: (id?.rawValue).map(FieldValue.text) ?? .missing
-        case .containerName: (container?.name).map(FieldValue.text) ?? .missing
-        case .containerImage: (container?.image).map(FieldValue.text) ?? .missing
-        case .containerImageRepository: (container?.imageRepository).map(FieldValue.text) ?? .missing
-        case .containerImageTag: (container?.imageTag).map(FieldValue.text) ?? .missing
-        case .containerType: (container?.runtime.rawValue).map(FieldValue.text) ?? .missing
-        case .containerPrivileged: (container?.isPrivileged).map(FieldValue.boolean) ?? .missing
-        case .containerPrivilegedReasons: (container?.privileges?.reasons).map(FieldValue.texts) ?? .missing
-        case .containerIsSandbox: (container?.isSandbox).map(FieldValue.boolean) ?? .missing
+        case .containerID: store.value(id?.short)
+        case .containerFullID: store.value(id?.rawValue)
+        case .containerName: store.value(container?.name)
+        case .containerImage: store.value(container?.image)
+        case .containerImageRepository: store.value(container?.repositoryPart)
+        case .containerImageTag: store.value(container?.tagPart)
+        case .containerImageDigest: store.value(container?.imageDigest)
+        case .containerType: store.value(container?.runtime.rawValue)
+        case .containerPrivileged: boolean(container?.isPrivileged)
+        case .containerPrivilegedReasons: (container?.privileges?.reasons).map { store.value($0) } ?? .missing
+        case .containerIsSandbox: boolean(container?.isSandbox)
         case .containerDeclaresDevice: declaresDevice(container, event)
-        case .k8sPodName: (container?.pod).map(FieldValue.text) ?? .missing
-        case .k8sNsName: (container?.podNamespace).map(FieldValue.text) ?? .missing
+        case .k8sPodName: store.value(container?.pod)
+        case .k8sNsName: store.value(container?.podNamespace)
         default: .missing
         }
     }
 
-    private static func declaresDevice(_ container: Container?, _ event: KernelEvent) -> FieldValue {
+    private static func declaresDevice(_ container: Container?, _ event: KernelEvent) -> Value {
         guard let container, let node = node(event) else { return .missing }
         return .boolean(container.declaredDevices.contains(node))
+    }
+}
+
+extension FieldExtraction {
+    /// The words of `proc.args`, as a list.
+    static func words(of field: FieldID, _ attribution: Attribution, into store: inout ValueStore) -> Value {
+        guard field == .procArgs, let process = attribution.process else { return .missing }
+        return store.value(process.commandLine, from: 1)
     }
 }

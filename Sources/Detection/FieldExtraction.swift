@@ -1,65 +1,84 @@
 package import EventModel
 
-/// Reads fields off an event and, where it is there, its attribution. Without attribution its fields are `unknown`, and
-/// nothing here allocates for those that the event alone answers (but for `evt.arg.flags` with several flags).
+/// Reads fields off an event and, where it is there, its attribution. Without attribution its fields are `unknown`.
 package enum FieldExtraction {
+    /// A field's value outside of evaluation, as an alert has it.
+    ///
     /// - Parameters:
     ///   - index: the number in `proc.aname[N]`, -1 for none.
     ///   - attribution: nil in the first phase.
     package static func value(
         of field: FieldID, index: Int, event: KernelEvent, attribution: Attribution?
     ) -> FieldValue {
+        var store = ValueStore(count: 0)
+        let value = read(field, index: index, event: event, attribution: attribution, into: &store)
+        return FieldValue(value, in: store)
+    }
+
+    /// The same for evaluation: the bytes of what has to be made go into `store`.
+    static func read(
+        _ field: FieldID, index: Int, event: KernelEvent, attribution: Attribution?,
+        into store: inout ValueStore
+    ) -> Value {
         switch field {
-        case .evtType: .text(event.type.name)
-        case .evtTime: .number(Int64(clamping: event.time))
-        case .evtNum: .number(Int64(event.serial))
-        case .evtRes: resultName(event)
-        case .evtRawres: event.result.map(FieldValue.number) ?? .missing
+        case .evtType: store.value(event.type.name)
+        case .syscallType: event.source == .audit ? store.value(event.type.name) : .missing
+        case .evtTime, .evtRawtime: store.value(event.time)
+        case .evtNum: store.value(event.serial)
+        case .evtRes: resultName(event, into: &store)
+        case .evtRawres: event.result.map { .number($0) } ?? .missing
         case .evtFailed: failed(event)
         case .evtIsOpenRead: access(event) { $0 == 0 || $0 == 2 || $0 == 3 }
         case .evtIsOpenWrite: access(event) { $0 != 0 }
         case .evtIsOpenPath: openFlags(event).map { .boolean($0 & OpenFlag.path != 0) } ?? .missing
         case .evtIsIOUring: .boolean(event.isIOUring)
         case .evtIsComplete: .boolean(event.isComplete)
-        case .evtSource: .text(event.source.name)
-        case .evtArgFlags: openFlags(event).map { .text(OpenFlag.names($0)) } ?? .missing
-        case .evtArgMode: event.creationMode.map { .text("0" + String($0, radix: 8)) } ?? .missing
-        case .evtArgCmd: command(event)
+        case .evtSource: store.value(event.source.name)
+        case .evtDir: store.value("<")
+        case .evtArgFlags: flags(event, into: &store)
+        case .evtArgMode: mode(event, into: &store)
+        case .evtArgCmd: command(event, into: &store)
         case .evtArgCgroups: text(event.cgroups)
         case .fdName: text(event.name)
         case .fdNameraw: text(event.rawName)
         case .fdFilename: path(event, isDirectory: false)
         case .fdDirectory: path(event, isDirectory: true)
         case .fdNum: descriptor(event)
-        case .fdTypechar: isAboutFile(event) ? .text("f") : .missing
-        case .fdFstype: event.filesystem.name.map(FieldValue.text) ?? .missing
+        case .fdTypechar: isAboutFile(event) ? store.value("f") : .missing
+        case .fdFstype: store.value(event.filesystem.name)
         case .fdProcPID: event.procfsEntry.map { .number(Int64($0.pid)) } ?? .missing
-        case .fileType: event.object.flatMap { fileType($0.kind) }.map(FieldValue.text) ?? .missing
-        case .fileDevice: event.object.map { .text($0.device.description) } ?? .missing
-        case .fileNode: node(event).map { .text($0.description) } ?? .missing
-        case .fileInode: event.object.map { .number(Int64(clamping: $0.inode)) } ?? .missing
-        case .nodeType: nodeType(event)
+        case .fileType: store.value(event.object.flatMap { fileType($0.kind) })
+        case .fileDevice: device(event.object?.device, into: &store)
+        case .fileNode: device(node(event), into: &store)
+        case .fdDevMajor: event.object.map { .number(Int64($0.deviceMajor)) } ?? .missing
+        case .fdDevMinor: event.object.map { .number(Int64($0.deviceMinor)) } ?? .missing
+        case .fileInode, .fdIno: event.object.map { .number(Int64(clamping: $0.inode)) } ?? .missing
+        case .nodeType: store.value(creationKind(event).flatMap(fileType))
         case .userUID: userID(event, attribution)
         case .userLoginuid: .number(event.loginUID == .max ? -1 : Int64(event.loginUID))
         case .groupGID: event.gid == .max ? .missing : .number(Int64(event.gid))
-        default: attribution.map { value(of: field, index: index, event: event, known: $0) } ?? .unknown
+        default: attribution.map { read(field, index: index, event: event, known: $0, into: &store) } ?? .unknown
         }
     }
 
-    static func text(_ range: TextRange) -> FieldValue {
+    static func text(_ range: TextRange) -> Value {
         range.isPresent ? .eventText(offset: Int(range.offset), count: Int(range.count)) : .missing
     }
 
     /// A source that tells of successes only says nothing of a result.
-    private static func failed(_ event: KernelEvent) -> FieldValue {
+    private static func failed(_ event: KernelEvent) -> Value {
         guard let result = event.result else { return event.source == .fanotify ? .boolean(false) : .missing }
         return .boolean(result < 0)
     }
 
-    private static func resultName(_ event: KernelEvent) -> FieldValue {
-        guard let result = event.result else { return event.source == .fanotify ? .text("SUCCESS") : .missing }
-        if result >= 0 { return .text("SUCCESS") }
-        return .text(ErrorName.name(ofResult: result) ?? String(result))
+    private static func resultName(_ event: KernelEvent, into store: inout ValueStore) -> Value {
+        guard let result = event.result else { return event.source == .fanotify ? store.value("SUCCESS") : .missing }
+        if result >= 0 { return store.value("SUCCESS") }
+        if let name = ErrorName.name(ofResult: result) { return store.value(name) }
+        let start = store.text.count
+        store.append(UInt8(ascii: "-"))
+        store.appendDecimal(result.magnitude)
+        return store.value(from: start)
     }
 
     private static func openFlags(_ event: KernelEvent) -> UInt64? {
@@ -67,31 +86,58 @@ package enum FieldExtraction {
         return event.openFlags ?? (event.type == .creat ? OpenFlag.creat : nil)
     }
 
+    private static func flags(_ event: KernelEvent, into store: inout ValueStore) -> Value {
+        guard let flags = openFlags(event) else { return .missing }
+        let start = store.text.count
+        OpenFlag.appendNames(flags, to: &store)
+        return store.value(from: start)
+    }
+
+    /// Octal with a zero before it.
+    private static func mode(_ event: KernelEvent, into store: inout ValueStore) -> Value {
+        guard let mode = event.creationMode else { return .missing }
+        let start = store.text.count
+        store.append(UInt8(ascii: "0"))
+        var digits = 1
+        while digits < 11, mode >> (3 * UInt32(digits)) != 0 { digits += 1 }
+        for digit in (0..<digits).reversed() {
+            store.append(UInt8(ascii: "0") + UInt8((mode >> (3 * UInt32(digit))) & 7))
+        }
+        return store.value(from: start)
+    }
+
+    /// `8:1`.
+    private static func device(_ device: DeviceNumber?, into store: inout ValueStore) -> Value {
+        guard let device else { return .missing }
+        let start = store.text.count
+        store.appendDecimal(UInt64(device.major))
+        store.append(UInt8(ascii: ":"))
+        store.appendDecimal(UInt64(device.minor))
+        return store.value(from: start)
+    }
+
     /// `O_PATH` gives neither access, whatever the mode says.
-    private static func access(_ event: KernelEvent, _ isAllowed: (UInt64) -> Bool) -> FieldValue {
+    private static func access(_ event: KernelEvent, _ isAllowed: (UInt64) -> Bool) -> Value {
         guard let flags = openFlags(event) else { return .missing }
         return .boolean(flags & OpenFlag.path == 0 && isAllowed(flags & OpenFlag.accessMode))
     }
 
-    private static func command(_ event: KernelEvent) -> FieldValue {
+    private static let commands = [
+        "FSCONFIG_SET_FLAG", "FSCONFIG_SET_STRING", "FSCONFIG_SET_BINARY", "FSCONFIG_SET_PATH",
+        "FSCONFIG_SET_PATH_EMPTY", "FSCONFIG_SET_FD", "FSCONFIG_CMD_CREATE", "FSCONFIG_CMD_RECONFIGURE",
+        "FSCONFIG_CMD_CREATE_EXCL",
+    ]
+
+    private static func command(_ event: KernelEvent, into store: inout ValueStore) -> Value {
         guard event.type == .fsconfig, event.source == .audit else { return .missing }
-        let name =
-            switch event.arguments[1] {
-            case 0: "FSCONFIG_SET_FLAG"
-            case 1: "FSCONFIG_SET_STRING"
-            case 2: "FSCONFIG_SET_BINARY"
-            case 3: "FSCONFIG_SET_PATH"
-            case 4: "FSCONFIG_SET_PATH_EMPTY"
-            case 5: "FSCONFIG_SET_FD"
-            case 6: "FSCONFIG_CMD_CREATE"
-            case 7: "FSCONFIG_CMD_RECONFIGURE"
-            case 8: "FSCONFIG_CMD_CREATE_EXCL"
-            default: String(event.arguments[1])
-            }
-        return .text(name)
+        let number = event.arguments[1]
+        if number < UInt64(commands.count) { return store.value(commands[Int(number)]) }
+        let start = store.text.count
+        store.appendDecimal(number)
+        return store.value(from: start)
     }
 
-    private static func path(_ event: KernelEvent, isDirectory: Bool) -> FieldValue {
+    private static func path(_ event: KernelEvent, isDirectory: Bool) -> Value {
         let range = event.name.isPresent ? event.name : event.rawName
         guard range.isPresent else { return .missing }
         let start = Int(range.offset)
@@ -104,7 +150,7 @@ package enum FieldExtraction {
         return .eventText(offset: start, count: max(slash - start, 1))
     }
 
-    private static func descriptor(_ event: KernelEvent) -> FieldValue {
+    private static func descriptor(_ event: KernelEvent) -> Value {
         guard event.type.isOpen || event.type == .openByHandleAt, let result = event.result else { return .missing }
         return .number(max(result, -1))
     }
@@ -145,11 +191,7 @@ package enum FieldExtraction {
         return mode & 0o170000 == 0 ? 0o100000 : mode & 0o170000
     }
 
-    private static func nodeType(_ event: KernelEvent) -> FieldValue {
-        creationKind(event).flatMap(fileType).map(FieldValue.text) ?? .missing
-    }
-
-    private static func userID(_ event: KernelEvent, _ attribution: Attribution?) -> FieldValue {
+    private static func userID(_ event: KernelEvent, _ attribution: Attribution?) -> Value {
         if event.uid != .max { return .number(Int64(event.uid)) }
         guard let attribution else { return .unknown }
         guard let uid = attribution.process?.uid, uid != .max else { return .missing }

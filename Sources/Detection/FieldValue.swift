@@ -12,3 +12,23 @@ package enum FieldValue: Sendable, Equatable {
     /// Several values; a comparison is true when it is for one of them.
     case texts([String])
 }
+
+extension FieldValue {
+    init(_ value: Value, in store: ValueStore) {
+        self =
+            switch value {
+            case .missing: .missing
+            case .unknown: .unknown
+            case .number(let number): .number(number)
+            case .boolean(let boolean): .boolean(boolean)
+            case .eventText(let offset, let count): .eventText(offset: offset, count: count)
+            case .text(let offset, let count):
+                .text(String(decoding: store.text[offset..<(offset + count)], as: UTF8.self))
+            case .texts(let first, let count):
+                .texts(
+                    (first..<(first + count)).map {
+                        String(decoding: store.text[store.range(ofText: $0)], as: UTF8.self)
+                    })
+            }
+    }
+}

@@ -10,11 +10,10 @@ struct ItemKeys {
             "rule", "condition", "output", "desc", "priority", "source", "enabled", "tags", "exceptions", "append",
             "warn_evttypes", "skip-if-unknown-filter", "capture", "capture_duration", "override",
         ],
+        "exception": ["name", "fields", "comps", "values"],
         "required_engine_version": ["required_engine_version"],
         "required_plugin_versions": ["required_plugin_versions"],
     ]
-
-    private static let unsupported: Set<String> = ["append", "override", "exceptions"]
 
     private let kind: String
     private let yaml: RuleYAML
@@ -30,22 +29,22 @@ struct ItemKeys {
             let name = try yaml.scalar(key, of: "key").text
             guard allowed.contains(name) else {
                 let hint = Suggestion.hint(for: name, among: allowed)
-                throw yaml.error(key, "`\(name)` is no key of a \(kind)" + hint)
-            }
-            if Self.unsupported.contains(name) {
-                throw yaml.error(key, "`\(name)` is not supported yet", .unsupported)
+                throw yaml.error(key, "`\(name)` is no key of \(kind == "exception" ? "an" : "a") \(kind)" + hint)
             }
             values[name] = value
         }
     }
-
-    var count: Int { values.count }
 
     subscript(key: String) -> Node? { values[key] }
 
     func required(_ key: String) throws(RuleError) -> Node {
         guard let node = values[key] else { throw yaml.error(item, "expected the key `\(key)` in this \(kind)") }
         return node
+    }
+
+    func boolean(_ key: String) throws(RuleError) -> Bool? {
+        guard let node = values[key] else { return nil }
+        return try yaml.boolean(node, of: key)
     }
 
     func text(_ key: String) throws(RuleError) -> ScalarText { try yaml.scalar(try required(key), of: key) }

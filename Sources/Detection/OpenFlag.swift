@@ -14,19 +14,32 @@ enum OpenFlag {
     ]
 
     /// `O_RDWR|O_CLOEXEC`; bits without a name are hexadecimal.
-    static func names(_ flags: UInt64) -> String {
-        var text =
-            switch flags & accessMode {
-            case 0: "O_RDONLY"
-            case 1: "O_WRONLY"
-            case 2: "O_RDWR"
-            default: "O_ACCMODE"
-            }
+    static func appendNames(_ flags: UInt64, to store: inout ValueStore) {
+        switch flags & accessMode {
+        case 0: store.append("O_RDONLY")
+        case 1: store.append("O_WRONLY")
+        case 2: store.append("O_RDWR")
+        default: store.append("O_ACCMODE")
+        }
         var rest = flags & ~accessMode
-        for (bits, name) in table where rest & bits == bits {
-            text += "|" + name
+        for index in table.indices {
+            let (bits, name) = table[index]
+            guard rest & bits == bits else { continue }
+            store.append(UInt8(ascii: "|"))
+            store.append(name)
             rest &= ~bits
         }
-        return rest == 0 ? text : text + "|0x" + String(rest, radix: 16)
+        if rest != 0 { appendHexadecimal(rest, to: &store) }
+    }
+
+    private static func appendHexadecimal(_ number: UInt64, to store: inout ValueStore) {
+        store.append("|0x")
+        var shift = (63 - UInt64(number.leadingZeroBitCount)) & ~3
+        while true {
+            let digit = UInt8((number >> shift) & 15)
+            store.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+            if shift == 0 { return }
+            shift -= 4
+        }
     }
 }

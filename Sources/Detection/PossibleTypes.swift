@@ -16,25 +16,34 @@ struct EventTypeMask: OptionSet, Sendable {
 
 extension Program {
     /// The event types at which a subtree can be true, and those at which it can be false: what rules are indexed by.
-    func possibleTypes(at position: Int) -> (true: EventTypeMask, false: EventTypeMask) {
+    ///
+    /// - Parameter assumesFed: what would be possible if every field had a value.
+    func possibleTypes(
+        at position: Int, assumesFed: Bool = false
+    ) -> (true: EventTypeMask, false: EventTypeMask) {
         let node = nodes[position]
         switch node.kind {
         case .test:
+            if node.test == .never { return (assumesFed && node.number >= 0 ? .all : [], .all) }
             guard node.test == .typeIn else { return (.all, .all) }
             let mask = EventTypeMask(rawValue: UInt64(bitPattern: node.number)).intersection(.all)
             return (mask, EventTypeMask.all.subtracting(mask))
         case .not:
-            let inner = possibleTypes(at: position + 1)
+            let inner = possibleTypes(at: position + 1, assumesFed: assumesFed)
             return (inner.false, inner.true)
         case .all, .any:
             var met: EventTypeMask = node.kind == .all ? .all : []
             var unmet: EventTypeMask = node.kind == .all ? [] : .all
             for child in children(of: position) {
-                let inner = possibleTypes(at: child)
+                let inner = possibleTypes(at: child, assumesFed: assumesFed)
                 met = node.kind == .all ? met.intersection(inner.true) : met.union(inner.true)
                 unmet = node.kind == .all ? unmet.union(inner.false) : unmet.intersection(inner.false)
             }
             return (met, unmet)
+        case .one:
+            // Any of them may be the one, and any may fail it.
+            let met = children(of: position).map { possibleTypes(at: $0, assumesFed: assumesFed).true }
+            return (met.reduce([]) { $0.union($1) }, .all)
         }
     }
 
@@ -44,12 +53,20 @@ extension Program {
         if possibleTypes(at: position).true.isDisjoint(with: types) { return true }
         switch node.kind {
         case .test:
-            return node.field == field && node.test == .textEqual
-                && literals[literalRanges[Int(node.operand)]].elementsEqual(text.utf8)
-        case .not: return false
+            return node.test == .textEqual && operands[Int(node.operand)].field == field
+                && literals[literalRanges[Int(node.literal)]].elementsEqual(text.utf8)
+        case .not, .one: return false
         case .all: return children(of: position).contains { requires(field, text, at: $0, whenever: types) }
         case .any: return children(of: position).allSatisfy { requires(field, text, at: $0, whenever: types) }
         }
+    }
+
+    /// Fields of the subtree that no source here tells, in the order of the catalog.
+    func unfedFields(at position: Int) -> [FieldID] {
+        let numbers = nodes[position..<Int(nodes[position].end)].compactMap {
+            $0.kind == .test && $0.test == .never && $0.number >= 0 ? Int($0.number) : nil
+        }
+        return Set(numbers).sorted().map { FieldID.allCases[$0] }
     }
 
     func children(of position: Int) -> [Int] {
@@ -71,15 +88,19 @@ extension Program {
         let node = nodes[position]
         switch node.kind {
         case .test:
-            guard !isNegated else { return }
+            guard !isNegated, node.test != .never, let field = operands[Int(node.operand)].field else { return }
             if node.test == .textEqual {
-                let text = String(decoding: literals[literalRanges[Int(node.operand)]], as: UTF8.self)
-                visit(node.field, [text], types)
+                let text = String(decoding: literals[literalRanges[Int(node.literal)]], as: UTF8.self)
+                visit(field, [text], types)
             } else if node.test == .textIn {
-                visit(node.field, setElements[Int(node.operand)], types)
+                visit(field, setElements[Int(node.literal)], types)
             }
         case .not:
             positiveTexts(at: position + 1, types: types, isNegated: !isNegated, visit: visit)
+        case .one:
+            for child in children(of: position) {
+                positiveTexts(at: child, types: types, isNegated: isNegated, visit: visit)
+            }
         case .all, .any:
             // Under a negation `and` is `or` and the other way round (De Morgan).
             let isConjunction = (node.kind == .all) != isNegated

@@ -17,4 +17,6 @@ package struct Rule: Sendable {
     /// First node of its condition.
     let root: Int
     let output: OutputTemplate
+    /// Fields that the configuration adds to its alerts.
+    let extraFields: [(name: String, output: OutputTemplate)]
 }

@@ -1,16 +1,46 @@
 internal import EventModel
 
-/// A rule as its file has it: the condition parsed, nothing compiled.
+/// A rule as its files have it, nothing parsed or compiled.
 struct RuleDefinition: Sendable {
     let name: ScalarText
-    let description: String
-    let condition: Condition
-    let conditionText: ScalarText
-    let output: ScalarText
-    let priority: Priority
-    let tags: [String]
+    var description: SourcedText
+    var condition: SourcedText
+    var output: SourcedText
+    var priority: Priority
+    var tags: [String]
+    var exceptions: [ExceptionDefinition]
     let eventSource: String
     var isEnabled: Bool
-    /// Number of the item among all items of all files.
-    var place = 0
+    /// `skip-if-unknown-filter`: a field that is not known is no error, the rule is left out.
+    var toleratesUnknownFields: Bool
+    /// `warn_evttypes`: whether a rule that is asked at every event is worth a warning.
+    var warnsOfEventTypes: Bool
+}
+
+/// What a later item changes of a rule: `override`, or the older `append: true`.
+struct RuleUpdate: Sendable {
+    enum Operation: String, Sendable {
+        case append, replace
+    }
+
+    let name: ScalarText
+    /// Nil where the item names none.
+    let eventSource: String?
+    var description: (Operation, ScalarText)?
+    var condition: (Operation, ScalarText)?
+    var output: (Operation, ScalarText)?
+    var tags: (Operation, [String])?
+    var exceptions: (Operation, [ExceptionUpdate])?
+    var priority: Priority?
+    var isEnabled: Bool?
+    var toleratesUnknownFields: Bool?
+    var warnsOfEventTypes: Bool?
+}
+
+/// One of the exceptions of an item that changes a rule: without `fields` its values go to the rule's own of that name.
+struct ExceptionUpdate: Sendable {
+    let name: ScalarText
+    let fields: ExceptionDefinition.Entry?
+    let comparisons: ExceptionDefinition.Entry?
+    let values: [ExceptionDefinition.Entry]
 }

@@ -13,6 +13,14 @@ package struct RuleError: Error, Hashable, Sendable, CustomStringConvertible {
         case type
         /// Falco knows it, this version does not yet.
         case unsupported
+        /// Of a warning: a field that no source here tells yet.
+        case unfed
+        /// Of a warning: a rule that can never match.
+        case neverMatches
+        /// Of a warning: a macro or a list that nothing names.
+        case unused
+        /// Of a warning: a way of writing that Falco gives up.
+        case deprecated
     }
 
     package let kind: Kind

@@ -4,25 +4,25 @@ internal import Yams
 /// One file of rules, read item by item. An item that is wrong is left out and told; the others are read on.
 struct RuleFile {
     enum Item {
-        case list(ListDefinition)
-        case macro(MacroDefinition)
+        case list(ListDefinition, isAppended: Bool)
+        case macro(MacroDefinition, isAppended: Bool)
         case rule(RuleDefinition)
-        /// `- rule: name` with nothing but `enabled`.
+        /// `- rule: name` with `enabled` and nothing that a rule must have.
         case enable(ScalarText, Bool)
+        case update(RuleUpdate)
     }
-
-    /// The version of Falco's engine whose language this is; a file that asks for a later one is refused.
-    static let engineVersion = [0, 63, 0]
 
     private(set) var items: [Item] = []
     private(set) var errors: [RuleError] = []
-    private let yaml: RuleYAML
+    private(set) var warnings: [RuleError] = []
+    /// Names of lists and macros whose items are wrong: who uses them is not told that they are missing.
+    private(set) var brokenNames: Set<String> = []
+    let yaml: RuleYAML
 
     init(name: String, text: String) {
         yaml = RuleYAML(source: SourceText(name: name, text: text))
         do {
-            guard let root = try yaml.compose(text) else { return }
-            try readItems(root)
+            for root in try yaml.compose(text) { try readItems(root) }
         } catch {
             errors.append(error)
         }
@@ -35,15 +35,19 @@ struct RuleFile {
             throw yaml.error(root, "expected a list of items: `- rule: …`, `- macro: …`, `- list: …`")
         }
         for node in sequence {
+            if case .scalar(let scalar) = node, scalar.string.isEmpty { continue }
             do {
                 if let item = try read(node) { items.append(item) }
             } catch {
                 errors.append(error)
+                for key in ["macro", "list"] {
+                    if let name = node[key]?.string { brokenNames.insert(name) }
+                }
             }
         }
     }
 
-    private func read(_ node: Node) throws(RuleError) -> Item? {
+    private mutating func read(_ node: Node) throws(RuleError) -> Item? {
         guard case .mapping(let mapping) = node, let first = mapping.first else {
             throw yaml.error(node, "expected an item: `rule`, `macro`, `list` or `required_engine_version`")
         }
@@ -55,14 +59,13 @@ struct RuleFile {
             if kinds.contains(name), kind == nil { kind = name }
         }
         switch kind {
-        case "list": return .list(try readList(ItemKeys(mapping, of: "list", yaml)))
-        case "macro": return .macro(try readMacro(ItemKeys(mapping, of: "macro", yaml)))
+        case "list": return try readList(ItemKeys(mapping, of: "list", yaml))
+        case "macro": return try readMacro(ItemKeys(mapping, of: "macro", yaml))
         case "rule": return try readRule(ItemKeys(mapping, of: "rule", yaml))
         case "required_engine_version":
-            try checkEngineVersion(ItemKeys(mapping, of: "required_engine_version", yaml))
+            try EngineVersion.check(ItemKeys(mapping, of: "required_engine_version", yaml), yaml)
         case "required_plugin_versions":
-            // The container fields of Falco's plugin are built in.
-            _ = try ItemKeys(mapping, of: "required_plugin_versions", yaml)
+            try EngineVersion.checkPlugins(ItemKeys(mapping, of: "required_plugin_versions", yaml), yaml)
         default:
             let found = try yaml.scalar(first.key, of: "item").text
             let hint = Suggestion.hint(for: found, among: kinds)
@@ -72,68 +75,71 @@ struct RuleFile {
         return nil
     }
 
-    private func readList(_ keys: ItemKeys) throws(RuleError) -> ListDefinition {
-        ListDefinition(
-            name: try keys.text("list"), items: try yaml.scalars(keys.required("items"), of: "items"))
+    private mutating func readList(_ keys: ItemKeys) throws(RuleError) -> Item {
+        let name = try keys.text("list")
+        let items = try yaml.scalars(keys.required("items"), of: "items")
+        if name.text.isEmpty || name.text.utf8.contains(where: { "()\"'=, \t\n".utf8.contains($0) }) {
+            warn(name, "no condition can name this list: a name has no blanks, quotes, parentheses, `=` and `,`")
+        }
+        return .list(ListDefinition(name: name, items: items), isAppended: try isAppended(keys, "items"))
     }
 
-    private func readMacro(_ keys: ItemKeys) throws(RuleError) -> MacroDefinition {
+    private mutating func readMacro(_ keys: ItemKeys) throws(RuleError) -> Item {
+        let name = try keys.text("macro")
         let text = try keys.text("condition")
-        return MacroDefinition(name: try keys.text("macro"), condition: try parse(text), text: text)
+        if name.text.wholeMatch(of: /[a-zA-Z][a-zA-Z0-9_]*/) == nil {
+            warn(name, "no condition can name this macro: a name is letters, digits and `_`, a letter first")
+        }
+        return .macro(
+            MacroDefinition(name: name, text: SourcedText(text)), isAppended: try isAppended(keys, "condition"))
     }
 
-    private func parse(_ text: ScalarText) throws(RuleError) -> Condition {
-        do {
-            return try ConditionParser.parse(text.text)
-        } catch {
-            throw RuleError(.syntax, in: yaml.source, at: text.position(at: error.offset), error.message)
-        }
+    /// Whether a list or a macro is added to the earlier one: `append: true` or `override: {items: append}`.
+    private mutating func isAppended(_ keys: ItemKeys, _ key: String) throws(RuleError) -> Bool {
+        let isOld = try readAppend(keys)
+        let operations = try overrides(keys, append: [key], replace: [key])
+        if isOld, let node = keys["override"] { throw yaml.error(node, "`override` and `append` stand here together") }
+        return isOld || operations[key] == .append
     }
 
-    private func readRule(_ keys: ItemKeys) throws(RuleError) -> Item {
-        let name = try keys.text("rule")
-        if keys.count == 2, let enabled = keys["enabled"] {
-            return .enable(name, try yaml.boolean(enabled, of: "enabled"))
+    mutating func readAppend(_ keys: ItemKeys) throws(RuleError) -> Bool {
+        guard let node = keys["append"] else { return false }
+        let isAppended = try yaml.boolean(node, of: "append")
+        if isAppended {
+            let text = try yaml.scalar(node, of: "append")
+            warn(text, "`append` is deprecated: `override` says what is appended", .deprecated)
         }
-        let conditionText = try keys.text("condition")
-        let priorityNode = try keys.required("priority")
-        guard let priority = Priority(name: try keys.text("priority").text) else {
-            let names = Priority.allCases.map(\.name).joined(separator: ", ")
-            throw yaml.error(priorityNode, "expected a priority: \(names)")
+        return isAppended
+    }
+
+    /// What an item's `override` says of each key, in the file's words.
+    func overrides(
+        _ keys: ItemKeys, append: Set<String>, replace: Set<String>
+    ) throws(RuleError) -> [String: RuleUpdate.Operation] {
+        guard let node = keys["override"] else { return [:] }
+        guard case .mapping(let mapping) = node else {
+            throw yaml.error(node, "expected keys and `append` or `replace`")
         }
-        for key in ["skip-if-unknown-filter", "capture"] {
-            if let node = keys[key], try yaml.boolean(node, of: key) {
-                throw yaml.error(node, "`\(key)` is not supported yet", .unsupported)
+        var operations: [String: RuleUpdate.Operation] = [:]
+        for (key, value) in mapping {
+            let name = try yaml.scalar(key, of: "override").text
+            guard let operation = RuleUpdate.Operation(rawValue: try yaml.scalar(value, of: name).text) else {
+                throw yaml.error(value, "expected `append` or `replace`")
             }
+            guard append.contains(name) || replace.contains(name) else {
+                let hint = Suggestion.hint(for: name, among: append.union(replace))
+                throw yaml.error(key, "`\(name)` is no key that can be overridden" + hint)
+            }
+            guard operation == .append ? append.contains(name) : replace.contains(name) else {
+                throw yaml.error(value, "`\(name)` cannot be appended to, only replaced")
+            }
+            guard keys[name] != nil else { throw yaml.error(key, "`override` names `\(name)`, which the item lacks") }
+            operations[name] = operation
         }
-        return .rule(
-            RuleDefinition(
-                name: name, description: try keys.text("desc").text, condition: try parse(conditionText),
-                conditionText: conditionText, output: try keys.text("output"), priority: priority,
-                tags: try keys["tags"].map { (node) throws(RuleError) in try yaml.scalars(node, of: "tags") }?
-                    .map(\.text) ?? [],
-                eventSource: try keys["source"].map { (node) throws(RuleError) in
-                    try yaml.scalar(node, of: "source").text
-                } ?? "syscall",
-                isEnabled: try keys["enabled"].map { (node) throws(RuleError) in
-                    try yaml.boolean(node, of: "enabled")
-                } ?? true))
+        return operations
     }
 
-    /// A number N stands for 0.N.0.
-    private func checkEngineVersion(_ keys: ItemKeys) throws(RuleError) {
-        let text = try keys.text("required_engine_version").text
-        var parts = text.split(separator: ".", omittingEmptySubsequences: false).map { Int($0) }
-        if parts.count == 1 { parts = [0] + parts + [0] }
-        let version = parts.compactMap { $0 }
-        guard parts.count == 3, version.count == 3, version.allSatisfy({ $0 >= 0 }) else {
-            throw yaml.error(try keys.required("required_engine_version"), "expected a version, as 0.57.0")
-        }
-        if Self.engineVersion.lexicographicallyPrecedes(version) {
-            let own = Self.engineVersion.map(String.init).joined(separator: ".")
-            throw yaml.error(
-                try keys.required("required_engine_version"),
-                "asks for version \(text) of the rule language; this one is \(own)")
-        }
+    mutating func warn(_ text: ScalarText, _ message: String, _ kind: RuleError.Kind = .structure) {
+        warnings.append(RuleError(kind, in: text.source, at: text.start, message))
     }
 }

@@ -21,15 +21,35 @@ extension RuleSet {
         var output = ""
         var fields: [(name: String, value: AlertValue)] = []
         var named: Set<String> = []
+        var store = ValueStore(count: program.operands.count)
+        store.begin()
+        func value(of operand: Int32) -> FieldValue {
+            let value = program.value(of: Int(operand), event: event, attribution: attribution, store: &store)
+            return FieldValue(value, in: store)
+        }
         for piece in rule.output.pieces {
             switch piece {
             case .text(let text): EscapedText.append(text, to: &output)
             case .field(let reference):
-                let value = FieldExtraction.value(
-                    of: reference.field, index: reference.index, event: event, attribution: attribution)
+                let value = value(of: reference.operand)
                 Self.append(value, width: reference.width, event: event, to: &output)
                 if named.insert(reference.name).inserted { fields.append((reference.name, value.alertValue(event))) }
             }
+        }
+        for (name, template) in rule.extraFields where named.insert(name).inserted {
+            if let only = template.references.first, template.pieces.count == 1 {
+                fields.append((name, value(of: only.operand).alertValue(event)))
+                continue
+            }
+            var text = ""
+            for piece in template.pieces {
+                switch piece {
+                case .text(let literal): text += literal
+                case .field(let reference):
+                    Self.append(value(of: reference.operand), width: reference.width, event: event, to: &text)
+                }
+            }
+            fields.append((name, .text(text)))
         }
         for field in Self.commonFields where named.insert(field.rawValue).inserted {
             let value = FieldExtraction.value(of: field, index: -1, event: event, attribution: attribution)

@@ -6,19 +6,23 @@ package struct RuleSet: Sendable {
     /// What loads but does not do what its author may believe.
     package let warnings: [RuleError]
     let program: Program
+    let matching: Options.Matching
+    let stores: ValueStorePool
     /// Indices into `rules`, ascending, at each event type's raw value.
     private let rulesByType: [[Int]]
 
     /// - Parameter files: in the order in which they are loaded: a later definition replaces an earlier one.
     /// - Throws: every error of every file.
-    package init(files: [(name: String, text: String)]) throws(RuleErrors) {
-        var loader = RuleLoader()
+    package init(files: [(name: String, text: String)], options: Options = Options()) throws(RuleErrors) {
+        var loader = RuleLoader(options: options)
         for (name, text) in files { loader.read(name: name, text: text) }
         let loaded = loader.compile()
         guard loaded.errors.isEmpty else { throw RuleErrors(errors: loaded.errors) }
         rules = loaded.rules
         warnings = loaded.warnings
         program = loaded.program
+        matching = options.matching
+        stores = ValueStorePool(count: loaded.program.operands.count)
         var rulesByType = [[Int]](repeating: [], count: EventType.allCases.count)
         for (index, rule) in rules.enumerated() where rule.isEnabled {
             for type in rule.eventTypes where type != .other { rulesByType[Int(type.rawValue)].append(index) }
@@ -34,20 +38,42 @@ package struct RuleSet: Sendable {
     package func candidates(for event: borrowing KernelEvent, into candidates: inout [Int]) {
         candidates.removeAll(keepingCapacity: true)
         let possible = rulesByType[Int(event.type.rawValue)]
+        if possible.isEmpty { return }
+        var store = stores.take()
+        store.begin()
         for index in 0..<possible.count {
-            if verdict(of: possible[index], event: event, attribution: nil) != .no {
+            let root = rules[possible[index]].root
+            if program.verdict(at: root, event: event, attribution: nil, store: &store) != .no {
                 candidates.append(possible[index])
             }
         }
+        stores.put(store)
     }
 
     /// What one rule says to an event, whether the rule is enabled or not; with attribution never `unknown`.
     package func verdict(of rule: Int, event: borrowing KernelEvent, attribution: Attribution?) -> Verdict {
-        program.verdict(at: rules[rule].root, event: event, attribution: attribution)
+        var store = stores.take()
+        store.begin()
+        let verdict = program.verdict(at: rules[rule].root, event: event, attribution: attribution, store: &store)
+        stores.put(store)
+        return verdict
     }
 
-    /// Second phase: the rules that do match, in the order of the files (`rule_matching: all`).
+    /// Second phase: the rules that do match, in the order of the files; with `rule_matching: first` one at most.
     package func matches(for event: KernelEvent, attribution: Attribution, candidates: [Int]) -> [Int] {
-        candidates.filter { verdict(of: $0, event: event, attribution: attribution) == .yes }
+        var matches: [Int] = []
+        var store = stores.take()
+        store.begin()
+        for index in candidates.indices {
+            let candidate = candidates[index]
+            let root = rules[candidate].root
+            guard program.verdict(at: root, event: event, attribution: attribution, store: &store) == .yes else {
+                continue
+            }
+            matches.append(candidate)
+            if matching == .first { break }
+        }
+        stores.put(store)
+        return matches
     }
 }

@@ -10,8 +10,8 @@ struct RuleYAML {
 
     let source: SourceText
 
-    /// The document's root; nil for an empty file.
-    func compose(_ text: String) throws(RuleError) -> Node? {
+    /// The roots of the file's documents.
+    func compose(_ text: String) throws(RuleError) -> [Node] {
         let start = SourcePosition(line: 1, column: 1)
         guard source.bytes.count <= Self.maximumBytes else {
             throw RuleError(.structure, in: source, at: start, "larger than \(Self.maximumBytes) bytes")
@@ -21,7 +21,11 @@ struct RuleYAML {
             throw RuleError(.structure, in: source, at: start, "too many anchors and aliases")
         }
         do {
-            return try Yams.compose(yaml: text)
+            var documents = try Yams.compose_all(yaml: text)
+            var roots: [Node] = []
+            while let root = documents.next() { roots.append(root) }
+            if let error = documents.error { throw error }
+            return roots
         } catch let error as YamlError {
             throw failure(error)
         } catch {

@@ -11,6 +11,18 @@ package struct ScalarText: Sendable {
     let style: Style
     let text: String
 
+    /// Another text that is told to stand at the same place.
+    func replacing(_ text: String) -> ScalarText {
+        ScalarText(source: source, start: start, style: style, text: text)
+    }
+
+    /// Without the blanks and line ends after it.
+    var trimmed: ScalarText {
+        var end = text.utf8[...]
+        while let last = end.last, last == 0x20 || last == 0x0A || last == 0x0D || last == 0x09 { end.removeLast() }
+        return replacing(String(end) ?? text)
+    }
+
     /// The place in the file of the byte at `offset` of `text`. Only white space is folded and only quoted scalars escape,
     /// so both texts are walked side by side; where they part (they should not), the scalar's start is told.
     func position(at offset: Int) -> SourcePosition {

@@ -57,21 +57,28 @@ package struct Container: Sendable, Equatable {
     package var isPrivileged: Bool? { privileges?.verdict.map { $0 == .privileged } }
 
     /// The image without tag and digest, as `container.image.repository` has it.
-    package var imageRepository: String? {
+    package var imageRepository: String? { repositoryPart.map(String.init) }
+    /// The tag, nil where the image carries none.
+    package var imageTag: String? { tagPart.map(String.init) }
+
+    /// `imageRepository` as a part of `image`: rules ask for it at each event, and a part is no new text.
+    package var repositoryPart: Substring? {
         guard let image else { return nil }
-        let withoutDigest = image.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)[0]
+        let text = image.utf8
+        let withoutDigest = text[..<(text.firstIndex(of: UInt8(ascii: "@")) ?? text.endIndex)]
         // A colon after the last slash starts a tag; one before it is a registry's port.
-        let afterSlash = withoutDigest.lastIndex(of: "/").map(withoutDigest.index(after:)) ?? withoutDigest.startIndex
-        guard let colon = withoutDigest[afterSlash...].lastIndex(of: ":") else { return String(withoutDigest) }
-        return String(withoutDigest[..<colon])
+        let slash = withoutDigest.lastIndex(of: UInt8(ascii: "/")) ?? text.startIndex
+        let colon = withoutDigest[slash...].lastIndex(of: UInt8(ascii: ":"))
+        return image[..<(colon ?? withoutDigest.endIndex)]
     }
 
-    /// The tag, nil where the image carries none.
-    package var imageTag: String? {
-        guard let image, let repository = imageRepository else { return nil }
-        let rest = image.dropFirst(repository.count)
-        guard rest.first == ":" else { return nil }
-        return String(rest.dropFirst().prefix { $0 != "@" })
+    /// `imageTag` as a part of `image`.
+    package var tagPart: Substring? {
+        guard let image, let repository = repositoryPart, repository.endIndex < image.endIndex else { return nil }
+        let text = image.utf8
+        guard text[repository.endIndex] == UInt8(ascii: ":") else { return nil }
+        let rest = text[text.index(after: repository.endIndex)...]
+        return image[rest.startIndex..<(rest.firstIndex(of: UInt8(ascii: "@")) ?? rest.endIndex)]
     }
 }
 

@@ -29,6 +29,7 @@ func shape(_ condition: Condition) -> String {
         ("tolower(proc.name) = val(proc.pname)", "[=]"),
         ("join(\"/\", (proc.name, 'x'))[1] != concat(a.b, len(c.d), 5, ())", "[!=]"),
         ("fd.name contains anyof (a, b) and fd.name = oneof", "([contains] & [=])"),
+        ("fd.name contains anyof list or fd.name = oneof and a", "([contains] | ([=] & a))"),
         ("proc.name == x or fd.name regex 'a.*' or fd.name bcontains 0a", "([=] | [regex] | [bcontains])"),
         ("proc.name glob *.sh or proc.name iglob [a-z]?", "([glob] | [iglob])"),
     ])
@@ -41,7 +42,7 @@ func shape(_ condition: Condition) -> String {
         ("a.b < x", 6), ("a.b in (a b)", 10), ("a.b in (a,", 10), ("a.b = \"x", 6), ("a.b[", 4), ("a.b[1 = 2", 5),
         ("a.b = (x)", 6), ("not", 0), ("a or or b", 5), ("val(a.b) = 1", 3), ("a.b = val(x)", 11),
         ("a.b = tolower(", 14),
-        ("a.b contains anyof x", 19), ("a-b", 1), ("1", 0), ("a.b ! c", 4),
+        ("a.b contains anyof x y", 21), ("a.b contains anyof (x", 21), ("a-b", 1), ("1", 0), ("a.b ! c", 4),
     ])
     func syntaxErrors(text: String, offset: Int) {
         let error = #expect(throws: ConditionSyntaxError.self) { try ConditionParser.parse(text) }

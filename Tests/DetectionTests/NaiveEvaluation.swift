@@ -36,6 +36,14 @@ struct NaiveEvaluation {
         case .text(let text): texts = [text]
         case .texts(let several): texts = several
         }
+        if case .modified(let modifier, let values, _) = check.right {
+            let count = values.count { value in texts.contains { holds(check.comparison, $0, [value.text]) } }
+            return switch modifier {
+            case .anyof: count > 0
+            case .allof: count == values.count && count > 0
+            case .oneof: count == 1
+            }
+        }
         let literals: [String] =
             switch check.right {
             case .value(let value): [value.text]

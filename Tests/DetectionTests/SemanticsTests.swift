@@ -38,6 +38,21 @@ import Testing
         #expect(try Samples.isTrue(condition, event, Samples.inside()) == expected)
     }
 
+    /// Falco's own cases.
+    @Test(arguments: [
+        ("/opt/dir", true), ("/opt/dir/subdir", true), ("/opt/dir2", false), ("/opt/dir, /opt/dir2", true),
+        ("/opt/dir3, /opt/dir2", false), ("/opt/*", true), ("/opt/*/subdir", true), ("/opt/di?/subdir", true),
+        ("/opt/dii?/subdir", false), ("/opt/di[r]/subdir", true), ("/opt/di[!r]/subdir", false),
+        ("/opt/di[t]/subdir", false), ("/opt/di/subdir", false), ("/opt/*/subdir2", false), ("/opt/*/*", true),
+        ("/opt/*/*/subsubdir", false), ("/opt/*/*/*/*", false), ("/x, /o*, /y", true), ("*", true), ("/", true),
+        ("//opt//dir/", true), ("/op", false), ("/opt/dir/subdir/file.txt/x", false), ("opt*dir", false),
+    ])
+    func paths(list: String, expected: Bool) throws {
+        let event = Samples.open("/opt/dir/subdir/file.txt")
+        #expect(
+            try Samples.isTrue("evt.type = openat and fd.name pmatch (\(list))", event, Samples.inside()) == expected)
+    }
+
     @Test(arguments: ["k8s.pod.name", "container.declares_device", "fd.proc.pid", "fd.proc.same_container"])
     func missingMakesEveryComparisonFalse(field: String) throws {
         let value = field == "fd.proc.pid" ? "1" : field == "k8s.pod.name" ? "x" : "true"
@@ -78,6 +93,11 @@ import Testing
         event.object = Samples.disk
         #expect(
             try Samples.isTrue(
+                "fd.dev.major = 0 and fd.dev.minor = 5 and fd.ino = 131 and syscall.type = mknod and evt.rawtime > 1",
+                event,
+                Samples.inside()))
+        #expect(
+            try Samples.isTrue(
                 "file.node = 8:1 and file.device = 0:5 and file.type = block and file.inode = 131", event,
                 Samples.inside()))
         var config = Samples.event(.fsconfig)
@@ -94,6 +114,57 @@ import Testing
         #expect(try !Samples.isTrue("evt.arg.cgroups exists", Samples.event(.mount), who))
         event.reset()
         #expect(!event.cgroups.isPresent)
+    }
+
+    /// What an event's flags, mode and error look like as texts.
+    @Test func textsOfNumbers() throws {
+        let field = { (id: FieldID, event: KernelEvent) in
+            FieldExtraction.value(of: id, index: -1, event: event, attribution: nil)
+        }
+        for (flags, text) in [
+            (0, "O_RDONLY"), (1, "O_WRONLY"), (2, "O_RDWR"), (3, "O_ACCMODE"), (0o4010000, "O_RDONLY|O_SYNC"),
+            (0o10000, "O_RDONLY|O_DSYNC"), (0x8_0000_0001, "O_WRONLY|0x800000000"),
+            (0xA000_0000, "O_RDONLY|0xa0000000"),
+        ] {
+            #expect(field(.evtArgFlags, Samples.open("/x", flags: UInt64(flags))) == .text(text))
+        }
+        for (mode, text) in [(0, "00"), (0o644, "0644"), (0o060660, "060660"), (4_294_967_295, "037777777777")] {
+            var event = Samples.event(.creat)
+            event.creationMode = UInt32(mode)
+            #expect(field(.evtArgMode, event) == .text(text))
+        }
+        for (result, text) in [(0, "SUCCESS"), (-2, "ENOENT"), (-4095, "-4095"), (Int64.min, "-9223372036854775808")] {
+            #expect(field(.evtRes, Samples.open("/x", result: Int64(result))) == .text(text))
+        }
+        var event = Samples.event(.mount)
+        event.object = FileObject(
+            deviceMajor: .max, deviceMinor: 0, inode: .max, mode: 0o060600, nodeMajor: 10, nodeMinor: 100)
+        #expect(field(.fileDevice, event) == .text("4294967295:0") && field(.fileNode, event) == .text("10:100"))
+        #expect(field(.fileInode, event) == .number(.max))
+    }
+
+    /// In Falco no event has the number 0, and rules name it for what is never to be true.
+    @Test func neverTrue() throws {
+        for condition in ["evt.num = 0", "evt.num in (0)", "evt.num <= 0"] {
+            #expect(try !Samples.isTrue("evt.type = openat and \(condition)", event, Samples.inside()), "\(condition)")
+        }
+        #expect(try Samples.isTrue("evt.type = openat and not evt.num = 0", event, Samples.inside()))
+    }
+
+    @Test func itemsOfLists() throws {
+        // As Falco writes them into the condition: quotes are undone, blanks make quotes, commas make several.
+        let before = """
+            - list: l
+              items: ['"(cat)"', "a b", 'x, cat', "'dog'", 5]
+            """
+        for (text, expected) in [
+            ("(cat)", true), ("a b", true), ("x, cat", true), ("dog", true), ("5", true), ("'dog'", false),
+            ("cat", false),
+        ] {
+            let name = text.replacing("'", with: "\\'")
+            let rules = try Samples.ruleSet("evt.type = openat and concat(\"\", '\(name)') in (l)", before: before)
+            #expect(Samples.names(rules, event, Samples.inside()).isEmpty != expected, "\(text)")
+        }
     }
 
     @Test func listsAndMacros() throws {
@@ -146,7 +217,9 @@ import Testing
     @Test func warnings() throws {
         #expect(try Samples.ruleSet("evt.type = ptrace").warnings.count == 1)
         let near = "- list: known_privileged_images\n  items: []\n"
-        #expect(
-            try Samples.ruleSet("container.image in (known_priviledged_images)", before: near).warnings.count == 1)
+        let warnings = try Samples.ruleSet(
+            "evt.type = container and container.image in (known_priviledged_images)", before: near
+        ).warnings
+        #expect(warnings.map(\.kind) == [.unused, .unknownName])
     }
 }

@@ -55,6 +55,26 @@ import Testing
         #expect(Samples.names(rules, start, Samples.inside(other)) == [privileged])
     }
 
+    /// As nodeagent-rules(5) shows it.
+    @Test func exceptionOfALocalFile() throws {
+        let local = """
+            - rule: Host Block Device Mounted in Container
+              exceptions:
+                - name: backup
+                  fields: [proc.name, container.image.repository]
+                  values:
+                    - [cat, docker.io/nginx]
+              override: {exceptions: append}
+            """
+        let text = try TestFiles.ofRepository("config/rules/escape.yaml")
+        let rules = try RuleSet(files: [("escape.yaml", text), ("local.yaml", local)])
+        var event = Samples.event(.mount, name: "/dev/sda1", result: 0)
+        event.object = Samples.disk
+        #expect(Samples.names(rules, event, Samples.inside()) == [])
+        #expect(Samples.names(rules, event, Samples.inside(Samples.container(image: "x"))) == [mounted])
+        #expect(rules.auditPlan == self.rules.auditPlan && rules.warnings.isEmpty)
+    }
+
     @Test(arguments: [EventType.mount, .fsconfig, .moveMount])
     func blockDeviceMounted(type: EventType) {
         var event = Samples.event(type, name: "/dev/sda1", result: 0)

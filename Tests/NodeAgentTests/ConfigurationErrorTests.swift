@@ -288,7 +288,7 @@ struct Mistake: Sendable, CustomTestStringConvertible {
         #expect(run.status == 78)
         #expect(
             run.errorLines.filter { $0.contains(": error: ") }.map { $0.prefix { $0 != " " } }
-                == ["rules.yaml:8:3:", "rules.yaml:3:34:", "second.yaml:3:14:"])
+                == ["rules.yaml:3:34:", "rules.yaml:8:3:", "second.yaml:3:14:"])
     }
 
     @Test func refusesBytesThatAreNoText() throws {
