@@ -145,7 +145,7 @@ package enum FieldCatalog {
             "file.node is among the devices that the runtime was told to give it", "false"),
         .init(
             .containerImageDigest, .text, .attribution, "Digest of the image's manifest",
-            "sha256:4bcff63911fcb4448bd4fdacec207030997caf25e9bea4045fa6c8c44de311d1"),
+            "sha256:4bcff63911fcb4448bd4fdacec20…"),
         .init(.k8sPodName, .text, .attribution, "Pod", "web-0"),
         .init(.k8sNsName, .text, .attribution, "Kubernetes namespace of the pod", "default"),
         .init(

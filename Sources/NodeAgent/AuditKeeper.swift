@@ -97,6 +97,8 @@ final class AuditKeeper: Sendable {
             switch notice {
             case .replaceWanted(let pid): state.wantsSeat = pid
             case .changed: state.changedAt = state.changedAt ?? monotonicNanoseconds()
+            // Our own repairs are told as well.
+            case .changedBy(let author) where author.pid == pid: break
             case .changedBy(let author): state.author = (author, monotonicNanoseconds())
             }
         }

@@ -39,6 +39,11 @@ exposure=$(systemd-analyze security nodeagent.service --no-pager 2>/dev/null | s
 check exposure awk -v e="$exposure" 'BEGIN {exit !(e != "" && e <= 5.3)}'
 echo "  exposure $exposure"
 
+check check-config nodeagent check-config
+check explain-nothing sh -c '! nodeagent explain 2>/dev/null'
+nodeagent doctor >doctor.txt 2>&1
+check doctor sh -c 'grep -q "^PASS  connector" doctor.txt && ! grep -q "^FAIL" doctor.txt'
+
 systemctl start docker
 image=localhost/vm-busybox
 start() {
@@ -72,6 +77,20 @@ acts() {
     check "$2/counted" metric 'nodeagent_alerts_total{rule="Write to uevent_helper"'
 }
 acts na package
+check explain sh -c 'nodeagent explain | grep -q "^Why this container"'
+# A rule of this host is taken without a restart; a reload takes a wrong one for what it is.
+first=$(pid)
+printf -- '- rule: Local\n  desc: d\n  condition: evt.type = mount and file.type = block and container.id != host\n  output: local\n  priority: NOTICE\n' \
+    > /etc/nodeagent/rules.d/local.yaml
+check reload/file until_true 20 sh -c "journalctl -u nodeagent -o cat --since @$since | grep -q 'Rules reloaded: 9 rules'"
+echo '- rule: [' > /etc/nodeagent/rules.d/wrong.yaml
+check reload/systemctl systemctl reload nodeagent
+check reload/wrong until_true 20 sh -c "journalctl -u nodeagent -o cat --since @$since | grep -q 'Rules not reloaded'"
+rm -f /etc/nodeagent/rules.d/*.yaml
+check reload/again until_true 20 sh -c "journalctl -u nodeagent -o cat --since @$since | grep -q 'Rules reloaded: 8 rules'"
+check reload/same-process [ "$(pid)" = "$first" ]
+check canary sh -c 'curl -s http://127.0.0.1:9749/metrics | grep "^nodeagent_canary_missed_total" | grep -vq " 0$"; [ $? = 1 ]'
+check canary-seen [ "$(curl -s http://127.0.0.1:9749/metrics | grep -c '^nodeagent_canary_last_seen.* [1-9]')" = 3 ]
 check no-refusals sh -c '! curl -s http://127.0.0.1:9749/metrics | grep -E "^nodeagent_system_calls_refused_total" | grep -vq " 0$"'
 
 # With response on: a frozen container and a tarball that verifies.
