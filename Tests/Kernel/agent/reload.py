@@ -72,7 +72,7 @@ def reload(t):
   condition: evt.type in (open, openat) and fd.name = /proc/1/auxv and container.id != host
   output: auxv read
   priority: NOTICE
-  tags: [T1552]
+  tags: [T1611]
 """)
     if "'Read of auxv'" not in files.told(RELOADED, 2):
         raise Failure("the new rule is not named: " + files.told(RELOADED, 2))
