@@ -206,6 +206,8 @@ class Agent:
     def __init__(self, binary, config, env):
         self.binary, self.config, self.env = binary, config, env
         self.child = None
+        # A second on a real machine; the others are emulated.
+        self.patience = 1.0
         self.alerts, self.stderr = [], []
         # What its filters refused, over all its starts: whatever act was going on, that is a call missing in the lists.
         self.refused = []
@@ -260,8 +262,9 @@ class Agent:
     def alive(self):
         return self.child is not None and self.child.poll() is None
 
-    def stop(self, limit=1.0):
+    def stop(self, limit=None):
         """SIGTERM; it must end with 0 within the limit. Returns the seconds it took."""
+        limit = limit or self.patience
         if self.child is None:
             return 0.0
         if self.child.poll() is not None:

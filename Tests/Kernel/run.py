@@ -183,6 +183,8 @@ def run_here(options):
     for name in ("RUNTIME_DIRECTORY", "STATE_DIRECTORY"):
         os.makedirs(env[name], mode=0o700, exist_ok=True)
     agent = None if options["no_agent"] else harness.Agent(options["agent"], options["config"], env)
+    if agent and kernel != "host":
+        agent.patience = 3.0
     if agent and not os.access(agent.binary, os.X_OK):
         print("run.py: no agent at %s (make build, or --no-agent)" % agent.binary, file=sys.stderr)
         return 1
