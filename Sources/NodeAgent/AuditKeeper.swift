@@ -15,10 +15,10 @@ final class AuditKeeper: Sendable {
         var changedAt: UInt64?
         var author: (AuditAuthor, time: UInt64)?
         var nextCensus: UInt64 = 0
-        var census: AuditRuleCensus?
+        /// As the last look found it.
+        var census: AuditRuleCensus
         /// Our rules were taken out and could not be put back.
         var lacksRules = false
-        var taskNever: Int
         /// Rules that were put back and not told yet, and when they may be.
         var untold = 0
         var nextTelling: UInt64 = 0
@@ -35,7 +35,6 @@ final class AuditKeeper: Sendable {
     private let wake: WakeEvent
     private let stop: WakeEvent
 
-    private static let second: UInt64 = 1_000_000_000
     /// A census without a reason. Notices come with each change, but on a host that was blinded no notice comes.
     private static let censusInterval: UInt64 = 30_000_000_000
     /// Who deletes all rules takes some time for it.
@@ -54,7 +53,7 @@ final class AuditKeeper: Sendable {
         state = Mutex(
             State(
                 upkeep: AuditUpkeep(preference: configuration.mode, pid: pid, enabled: status.enabled),
-                budget: BudgetWatch(budget: configuration.budget), census: census, taskNever: census.taskNever))
+                budget: BudgetWatch(budget: configuration.budget), census: census))
         self.session = Mutex(session)
         self.configuration = configuration
         self.pid = pid
@@ -78,13 +77,16 @@ final class AuditKeeper: Sendable {
     }
 
     var reading: AuditReading {
-        let (standing, lacksRules) = state.withLock { ($0.census?.own, $0.lacksRules) }
+        let (standing, lacksRules) = state.withLock { ($0.census.own, $0.lacksRules) }
         return session.withLock { session in
             AuditReading(
                 status: try? session.status(), mode: session.mode, hasRules: !session.rules.isEmpty && !lacksRules,
                 lost: session.lost, standingRules: standing)
         }
     }
+
+    /// Records that the kernel lost while they were meant for us.
+    var lost: UInt64 { session.withLock { session in session.lost } }
 
     /// Whether our rules of this group are meant to stand.
     func has(_ group: AuditRuleGroup) -> Bool {
@@ -241,11 +243,10 @@ final class AuditKeeper: Sendable {
             return
         }
         let hides = state.withLock { state in
-            state.census = census
+            defer { state.census = census }
             state.lacksRules = false
             state.untold += missing
-            defer { state.taskNever = census.taskNever }
-            return census.taskNever > state.taskNever
+            return census.taskNever > state.census.taskNever
         }
         guard hides else { return }
         say(

@@ -38,7 +38,6 @@ final class Canary: Sendable {
     private struct Round {
         var pid: pid_t
         var started: UInt64
-        var number: UInt32
         var connectorEvents: UInt64
         var fileEvents: UInt64
         var isExpected: Set<Source>
@@ -142,7 +141,7 @@ final class Canary: Sendable {
             state.wasHeard = false
         }
         var round = Round(
-            pid: 0, started: now, number: number, connectorEvents: connector.eventCount,
+            pid: 0, started: now, connectorEvents: connector.eventCount,
             fileEvents: fanotify?.canaryCount ?? 0, isExpected: expected)
         guard let pid = spawner.start(["canary", file.path, String(number)], descriptor: file.descriptor.rawValue)
         else {

@@ -399,7 +399,7 @@ final class Sensor: Sendable {
         housekeeper.followRuntimes(setup.configuration.containers.runtimePaths)
         housekeeper.tellLosses(
             Housekeeper.Losses(
-                socket: auditReader?.drops ?? 0, kernel: audit?.reading.lost ?? 0,
+                socket: auditReader?.drops ?? 0, kernel: audit?.lost ?? 0,
                 overflows: fanotify?.overflowCount ?? 0))
     }
 
