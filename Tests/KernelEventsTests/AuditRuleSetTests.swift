@@ -225,7 +225,8 @@ private enum Wire {
                 ])
         }
 
-        /// With O_CREAT the directory is in the record; without, there is the error and, but for openat2, the flags.
+        /// With O_CREAT the directory is in the record; without, there is the error and the flags, or openat2's
+        /// AT_FDCWD.
         @Test func watchesAFileThatIsNotThereByItsDirectoryAndByTheError() throws {
             let rules = try rules(inodes: ["/sys/kernel": 3600]) {
                 $0.writtenPaths = ["/sys/kernel/uevent_helper"]
@@ -242,7 +243,9 @@ private enum Wire {
                     try rule(
                         [calls[1]], [Wire.arch(arch), notFound, Wire.argument(2, Wire.anyBit, 3)],
                         key: "nodeagent-missing"),
-                    try rule([calls[2]], [Wire.arch(arch), notFound], key: "nodeagent-missing"),
+                    try rule(
+                        [calls[2]], [Wire.arch(arch), notFound, Wire.argument(0, Wire.equal, UInt32(bitPattern: -100))],
+                        key: "nodeagent-missing"),
                 ]
             }
             var expected = try machine(Wire.x86_64, [2, 257, 437, 85])

@@ -27,6 +27,8 @@ package struct AuditRuleSet: Sendable {
     /// IORING_OP_OPENAT and IORING_OP_OPENAT2.
     private static let uringOpens = [18, 28]
     private static let notFound = UInt32(bitPattern: -2)
+    /// AT_FDCWD.
+    private static let workingDirectory = UInt32(bitPattern: -100)
 
     /// - Parameter inode: the inode number of a host path, nil where there is none; inodes of sysfs differ from boot to
     ///   boot and are read at each start.
@@ -135,9 +137,11 @@ package struct AuditRuleSet: Sendable {
                 missing.add(NA_AUDIT_FIELD_ARG0 + argument, .anyBit, 3)
                 rules.append(missing)
             }
-            // openat2's flags lie in the caller's memory, where a kernel rule does not look.
+            // openat2's flags lie in the caller's memory, where a kernel rule does not look. Runtimes look for cgroup files by
+            // it, a dozen of them missing at each start, and always from a directory that they hold open.
             var missing = exitRule(.missing, machine, [.openat2])
             missing.add(NA_AUDIT_FIELD_EXIT, .equal, Self.notFound)
+            missing.add(NA_AUDIT_FIELD_ARG0, .equal, Self.workingDirectory)
             rules.append(missing)
         }
         rules.append(inodeRule(uringWatch(group), parent))
