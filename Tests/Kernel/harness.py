@@ -2,6 +2,7 @@
 
 Standard library of Debian's python3 only, and of python3-minimal where the module is not carried along (see run.py, VM_MODULES).
 """
+import fnmatch
 import glob
 import json
 import os
@@ -816,17 +817,31 @@ REGISTRY = []
 ALL = ("host", "uml", "vm")
 EACH = ("podman", "podman-runc", "docker", "ctr", "runc", "crun")
 # podman with its other runtime differs in how a container starts and where its files are: these acts, in the VM, are enough
-OTHER_RUNTIME = ("attribution/only-command", "benign/start-and-stop", "block_device/mount-old", "block_device/mount-new",
-                 "environ/cat", "environ/exec", "privileged/start", "uevent_helper/shell-privileged",
-                 "uevent_helper/shell-unprivileged")
-# The VM is emulated: there podman runs every act, and the other engines those in which engines differ, and one of each kind of
-# the rest. run.py --every runs all with all (about 25 minutes); this machine's own kernel does so always.
-IN_VM = ("attribution/*", "benign/*", "privileged/*", "block_device/mount-old", "block_device/mount-new", "block_device/open",
-         "block_device/mknod", "block_device/near-*", "environ/cat*", "environ/symlink", "environ/task-alias", "environ/second-proc",
-         "environ/bind-mounted", "environ/exec", "environ/near-*", "environ/host-pid*", "uevent_helper/shell-*",
-         "agent/*", "cgroup_leave/*", "posture/*", "response/freeze", "response/kill", "collect/hostile", "uevent_helper/openat2-*",
-         "uevent_helper/write*", "uevent_helper/descriptor*", "uevent_helper/near-*")
+OTHER_RUNTIME = ("attribution/only-command", "benign/start-and-stop", "block_device/mount-old", "environ/cat", "environ/exec",
+                 "privileged/start", "uevent_helper/shell-privileged")
+# The VM is emulated, and an act takes five seconds there. It runs what only it can show: acts of its own, one way of each kind with
+# each engine, and a few more with podman, since its kernel is another. The other ways are this machine's and the user-mode
+# kernel's; run.py --every runs all with all.
+IN_VM_EACH = ("attribution/only-command", "benign/start-and-stop", "block_device/mount-old", "cgroup_leave/*", "environ/cat",
+              "environ/near-self", "posture/whose", "privileged/near-unprivileged", "privileged/start", "response/freeze",
+              "uevent_helper/near-read", "uevent_helper/shell-privileged")
+IN_VM_ONCE = ("agent/auditd-comes-and-goes", "agent/beside-auditd", "agent/confined", "agent/forbidden-call", "agent/hung-process",
+              "attribution/cri-inventory", "attribution/cri-privileged", "attribution/host-network", "attribution/short-lived",
+              "attribution/started-before-agent", "block_device/mknod", "block_device/mount-new", "block_device/near-*",
+              "block_device/open", "block_device/open-uring", "collect/frozen-container", "collect/host", "collect/hostile",
+              "environ/bind-mounted", "environ/exec", "environ/host-pid", "environ/host-pid-disguised", "environ/near-host",
+              "environ/second-proc", "environ/uring", "posture/engines-at-once", "posture/host-directory", "posture/host-disk",
+              "privileged/found-running", "privileged/start-short", "response/collect-freeze-kill", "response/kill",
+              "uevent_helper/descriptor-from-before", "uevent_helper/near-*", "uevent_helper/openat2-*privileged",
+              "uevent_helper/shell-*", "uevent_helper/uring-*")
 
+def in_vm(item, engine):
+    """Whether the VM runs an act without being asked for every one."""
+    if engine in ("podman-runc", "crun"):
+        return True                              # OTHER_RUNTIME has chosen
+    alone = engine in (None, "podman") or item.engines in (("runc",), ("cri",))
+    kinds = IN_VM_EACH + IN_VM_ONCE if alone else IN_VM_EACH
+    return item.kernels == ("vm",) or any(fnmatch.fnmatch(item.name, pattern) for pattern in kinds)
 
 def act(name, kernels=ALL, engines=EACH, own_agent=False, last=False):
     """Registers an act. It runs once for each of the machine's engines that are named here (engines=None: once, without one).

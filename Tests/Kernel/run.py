@@ -7,7 +7,7 @@ usage: Tests/testbed/guard.sh Tests/Kernel/run.py [--kernel host|uml|vm|all] [--
 --only      a shell pattern (or a part) of an act's full name, as printed: host/podman/environ/symlink
 --agent     the agent; default .build/release/nodeagent
 --config    its configuration; default config/nodeagent.yaml
---every     in the VM every act with every engine, not only where engines differ
+--every     in the VM every act with every engine, not only what it alone can show
 --no-agent  the acts alone: that each does what it is meant to do, with nobody watching
 
 One line an act; one that fails is tried up to twice more (`again`), with at most 2 such tries in 100 acts. At the end `N passed, N failed,
@@ -157,12 +157,13 @@ def plan(kernel, machine_engines, only, every=False):
             for item in harness.REGISTRY:
                 if engine in ("podman-runc", "crun") and item.name not in harness.OTHER_RUNTIME:
                     continue
-                if kernel == "vm" and engine != "podman" and not every and not any(
-                        fnmatch.fnmatch(item.name, pattern) for pattern in harness.IN_VM):
+                if kernel == "vm" and not every and not harness.in_vm(item, engine):
                     continue
                 if item.own_agent == late and kernel in item.kernels and item.engines and engine in item.engines:
                     rows.append(("%s/%s/%s" % (kernel, engine, item.name), item, engine))
         for item in harness.REGISTRY:
+            if kernel == "vm" and not every and not harness.in_vm(item, None):
+                continue
             if item.own_agent == late and kernel in item.kernels and not item.engines:
                 rows.append(("%s/%s" % (kernel, item.name), item, None))
     rows.sort(key=lambda row: row[1].last)
