@@ -62,22 +62,35 @@ acts() {
 }
 
 package() {
-    local line code=0
+    local disk
     if ! scripts/deb.sh; then
         echo "package: it was not built"
         failed=$((failed + 1))
         return
     fi
-    Tests/testbed/run-in-vm.sh -t 900 Tests/testbed/package-in-vm.sh .build/deb/nodeagent_*.deb 2>&1 | tee "$log" || code=$?
+    in_vm package -t 900 Tests/testbed/package-in-vm.sh
+    # The same machine booted twice.
+    disk=$(mktemp -d)
+    in_vm install-and-reboot -t 600 --disk "$disk/root" Tests/testbed/reboot-in-vm.sh
+    in_vm after-the-reboot -t 600 --disk "$disk/root" Tests/testbed/reboot-in-vm.sh
+    rm -rf "$disk"
+}
+
+# in_vm NAME OPTION… SCRIPT: runs a script in the VM, the package beside it, and counts its checks.
+in_vm() {
+    local name=$1 line code=0
+    shift
+    Tests/testbed/run-in-vm.sh "$@" .build/deb/nodeagent_*.deb 2>&1 | tee "$log" || code=$?
     line=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$log" | tail -n 1)
     if [ -z "$line" ]; then
-        echo "package: the run ended without a result (status $code)"
+        echo "$name: the run ended without a result (status $code)"
         failed=$((failed + 1))
         return
     fi
     # shellcheck disable=SC2086
     set -- ${line//[!0-9]/ }
     passed=$((passed + $1)) failed=$((failed + $2))
+    [ "$code" = 0 ] || [ "$2" != 0 ] || failed=$((failed + 1))
 }
 
 for part in "$@"; do
