@@ -36,7 +36,7 @@ check deliverer [ "$(property "$deliver" Uid | cut -f 1)" = "$(id -u _nodeagent)
 check deliverer-rights [ "$(property "$deliver" CapEff) $(property "$deliver" Seccomp)" = "0000000000000000 2" ]
 check man-and-completion test -s /usr/share/bash-completion/completions/nodeagent
 exposure=$(systemd-analyze security nodeagent.service --no-pager 2>/dev/null | sed -n 's/.*level for nodeagent.service: \([0-9.]*\).*/\1/p')
-check exposure awk -v e="$exposure" 'BEGIN {exit !(e != "" && e <= 5.3)}'
+check exposure awk -v e="$exposure" 'BEGIN {exit !(e != "" && e <= 4.7)}'
 echo "  exposure $exposure"
 
 check check-config nodeagent check-config

@@ -17,6 +17,8 @@ struct HostFacts: Sendable {
     /// CapEff of that process; nil: it cannot be read.
     var capabilities: UInt64?
     var namespaces: [Namespace] = []
+    /// Of the directories that the agent reads, those in whose place it sees another; nil: it cannot be told.
+    var hiddenDirectories: [String]?
 }
 
 extension DoctorChecks {
@@ -59,21 +61,27 @@ extension DoctorChecks {
 
     private static func namespaces(_ facts: HostFacts) -> DoctorCheck {
         let whose = facts.isAgent ? "the agent" : "this program"
-        let foreign = facts.namespaces.filter { $0.own != nil && $0.host != nil && $0.own != $0.host }.map(\.kind)
+        var foreign = facts.namespaces.filter { $0.own != nil && $0.host != nil && $0.own != $0.host }.map(\.kind)
+        // A unit's own mount namespace in which the host's files lie where they are, most of them read-only.
+        let isView = foreign.contains("mnt") && facts.hiddenDirectories == []
+        if isView { foreign.removeAll { $0 == "mnt" } }
         guard foreign.isEmpty else {
+            let hidden = facts.hiddenDirectories ?? []
+            let what = hidden.isEmpty ? "sees what that one shows" : "has others in place of \(hidden.joined(separator: ", "))"
             return .fail(
                 "namespaces",
-                "\(whose) has another \(foreign.joined(separator: ", ")) namespace than the host, and sees what that one shows",
+                "\(whose) has another \(foreign.joined(separator: ", ")) namespace than the host, and \(what)",
                 remedy:
-                    "run it on the host and not in a container, in a unit without PrivateTmp=, ProtectSystem= and the like"
+                    "run it on the host and not in a container, in a unit without PrivateTmp=, ProtectHome=yes and the like"
             )
         }
         let unknown = facts.namespaces.filter { $0.own == nil || $0.host == nil }.map(\.kind)
-        let known = facts.namespaces.map(\.kind).filter { !unknown.contains($0) }
+        let known = facts.namespaces.map(\.kind).filter { !unknown.contains($0) && !(isView && $0 == "mnt") }
         guard !known.isEmpty else {
             return .info("namespaces", "whether \(whose) has the host's namespaces cannot be told")
         }
+        let view = isView ? ", and the host's files where they are" : ""
         let rest = unknown.isEmpty ? "" : "; pid 1 does not let its \(unknown.joined(separator: ", ")) be read"
-        return .pass("namespaces", "\(whose) has the host's \(known.joined(separator: ", "))\(rest)")
+        return .pass("namespaces", "\(whose) has the host's \(known.joined(separator: ", "))\(view)\(rest)")
     }
 }

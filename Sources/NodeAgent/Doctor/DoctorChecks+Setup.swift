@@ -92,8 +92,8 @@ extension DoctorChecks {
         guard let available = directory.availableBytes else {
             return broken("\(directory.path): its file system does not answer")
         }
-        guard !directory.exists || directory.isDirectory && directory.isWritable else {
-            return broken("\(directory.path) is no directory that can be written")
+        guard !directory.exists || directory.isDirectory, directory.isWritable else {
+            return broken("\(directory.path) is no directory that the agent can write")
         }
         let finding =
             "\(directory.path)\(directory.exists ? "" : " (made when needed)"), \(ProgressLine.size(available)) free"

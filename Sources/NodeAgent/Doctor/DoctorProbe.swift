@@ -14,8 +14,8 @@ struct DoctorProbe {
         var setup = SetupFacts.read(config)
         let configuration = setup.configuration
         let directory = runtimeDirectory ?? configuration.resolvedRuntimeDirectory(environment())
-        setup.readDirectories(runtime: directory, timed: timed)
         var agent = AgentFacts.read(runtimeDirectory: directory)
+        setup.readDirectories(runtime: directory, agent: agent.pid, timed: timed)
         setup.hasAgent = agent.listing != nil
         let marks = agent.pid.flatMap { StandingMarks.read(of: $0) }
         let containers = ContainerFacts.read(configuration, setup.rules, agent, marks: marks, timed: timed)

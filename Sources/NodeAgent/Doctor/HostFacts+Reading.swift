@@ -20,7 +20,19 @@ extension HostFacts {
                 kind: kind, own: (try? proc.namespaceByLink(pid, kind))?.rawValue,
                 host: first[kind] ?? (try? proc.namespaceByLink(1, kind))?.rawValue)
         }
+        facts.hiddenDirectories = hidden(pid, proc)
         return facts
+    }
+
+    /// Engines, their state, their users' and what they leave for a moment.
+    private static let directories = ["/", "/etc", "/home", "/root", "/run", "/tmp", "/var/lib", "/var/tmp"]
+
+    private static func hidden(_ pid: Int32, _ proc: ProcFilesystem) -> [String]? {
+        guard (try? FileStatus.of(proc.path(1, "root/"))) != nil else { return nil }
+        return directories.filter { path in
+            guard let host = try? FileStatus.of(proc.path(1, "root") + path).file else { return false }
+            return (try? FileStatus.of(proc.path(pid, "root") + path).file) != host
+        }
     }
 
     /// For kernels before 6.1, which do not tell.

@@ -28,32 +28,34 @@ extension SetupFacts {
     }
 
     /// The directories that the configuration, or the command line, names.
-    mutating func readDirectories(runtime: String, timed: TimedReader) {
-        runtimeDirectory = Self.directory(runtime, timed)
+    /// - Parameter agent: the pid of the running agent, for which another file system may lie there, or a read-only one.
+    mutating func readDirectories(runtime: String, agent: Int32?, timed: TimedReader) {
+        runtimeDirectory = Self.directory(runtime, nil, timed)
         let state = configuration.resolvedStateDirectory(environment())
-        evidenceDirectory = Self.directory(configuration.evidence.directory ?? state + "/evidence", timed)
+        evidenceDirectory = Self.directory(configuration.evidence.directory ?? state + "/evidence", agent, timed)
     }
 
-    private static func directory(_ path: String, _ timed: TimedReader) -> DirectoryFacts {
-        timed.run(timeout: patience) { DirectoryFacts.read(path) } ?? DirectoryFacts(path: path)
+    private static func directory(_ path: String, _ agent: Int32?, _ timed: TimedReader) -> DirectoryFacts {
+        timed.run(timeout: patience) { DirectoryFacts.read(path, agent) } ?? DirectoryFacts(path: path)
     }
 
     private static func firstLine(_ text: String) -> String { String(text.prefix { $0 != "\n" }) }
 }
 
 extension DirectoryFacts {
-    fileprivate static func read(_ path: String) -> DirectoryFacts {
-        var facts = DirectoryFacts(path: path)
+    fileprivate static func read(_ name: String, _ agent: Int32?) -> DirectoryFacts {
+        var facts = DirectoryFacts(path: name)
+        let path = agent.map { name.hasPrefix("/") ? ProcFilesystem().path($0, "root") + name : name } ?? name
         if let status = try? FileStatus.of(path) {
             facts.exists = true
             facts.isDirectory = status.isDirectory
             facts.isOpen = status.owner != 0 || status.mode & 0o022 != 0
-            facts.isWritable = unsafe access(path, W_OK | X_OK) == 0
         }
-        // Where it is not made yet, what is above it has the space.
+        // Where it is not made yet, what is above it has the space, and may be written or not.
         var place = path
         while !place.isEmpty {
             if let directory = try? OwnedDescriptor(opening: place, flags: CInt(NA_O_PATH) | CInt(NA_O_DIRECTORY)) {
+                facts.isWritable = unsafe access(place, W_OK | X_OK) == 0
                 var available: UInt64 = 0
                 if unsafe na_space(directory.rawValue, &available, &facts.totalBytes) == 0 {
                     facts.availableBytes = available
