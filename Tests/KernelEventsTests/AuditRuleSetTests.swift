@@ -232,6 +232,7 @@ private enum Wire {
                 $0.writtenPaths = ["/sys/kernel/uevent_helper"]
             }
             let notFound = Wire.field(103, Wire.equal, UInt32(bitPattern: -2))
+            let workingDirectory = Wire.argument(0, Wire.equal, UInt32(bitPattern: -100))
             func machine(_ arch: UInt32, _ calls: [Int]) throws -> [WireRule] {
                 [
                     try rule(
@@ -243,9 +244,7 @@ private enum Wire {
                     try rule(
                         [calls[1]], [Wire.arch(arch), notFound, Wire.argument(2, Wire.anyBit, 3)],
                         key: "nodeagent-missing"),
-                    try rule(
-                        [calls[2]], [Wire.arch(arch), notFound, Wire.argument(0, Wire.equal, UInt32(bitPattern: -100))],
-                        key: "nodeagent-missing"),
+                    try rule([calls[2]], [Wire.arch(arch), notFound, workingDirectory], key: "nodeagent-missing"),
                 ]
             }
             var expected = try machine(Wire.x86_64, [2, 257, 437, 85])

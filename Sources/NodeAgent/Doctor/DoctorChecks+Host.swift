@@ -67,7 +67,8 @@ extension DoctorChecks {
         if isView { foreign.removeAll { $0 == "mnt" } }
         guard foreign.isEmpty else {
             let hidden = facts.hiddenDirectories ?? []
-            let what = hidden.isEmpty ? "sees what that one shows" : "has others in place of \(hidden.joined(separator: ", "))"
+            let what =
+                hidden.isEmpty ? "sees what that one shows" : "has others in place of \(hidden.joined(separator: ", "))"
             return .fail(
                 "namespaces",
                 "\(whose) has another \(foreign.joined(separator: ", ")) namespace than the host, and \(what)",
