@@ -170,6 +170,8 @@ private enum Wire {
             }
             #expect(try !hears(of: bind | recursive, rules))
             #expect(try !hears(of: bind | recursive | remount | 1, rules))
+            #expect(try !hears(of: bind | recursive | 0xe, rules), "nosuid, nodev, noexec")
+            #expect(try !hears(of: bind | remount | 0x20_000f, rules), "crun makes /proc/sys read-only")
             for propagation in [UInt32(0x40000), 0x80000, 0x100000] {
                 #expect(try !hears(of: propagation, rules))
                 #expect(try !hears(of: propagation | recursive, rules))

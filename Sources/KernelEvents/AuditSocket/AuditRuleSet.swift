@@ -106,10 +106,10 @@ package struct AuditRuleSet: Sendable {
     // MS_… of linux/mount.h.
     private static let bind: UInt32 = 0x1000
     private static let recursive: UInt32 = 0x4000
-    /// Values of mount(2)'s flags, whole ones, that runtimes use and that mount no file system: recursive binds, such a one
-    /// made read-only, and what sets the propagation (private, slave, shared; also recursive).
+    /// Values of mount(2)'s flags, whole ones, that runtimes use and that mount no file system: recursive binds, binds made
+    /// read-only, and what sets the propagation (private, slave, shared; also recursive).
     private static let harmlessFlags: [UInt32] = [
-        0x5000, 0x5021, 0x40000, 0x44000, 0x80000, 0x84000, 0x100000, 0x104000,
+        0x5000, 0x500e, 0x5021, 0x4_0000, 0x4_4000, 0x8_0000, 0x8_4000, 0x10_0000, 0x10_4000, 0x20_102f,
     ]
 
     /// A path watch matches one superblock only, the host's; the inode number is the same in every instance of sysfs.
