@@ -3,9 +3,10 @@ struct CallGroup: Sendable {
     /// The part: a library, or a module of ours with its subject.
     var origin: String
     var reason: String
-    /// By the kernel's names. A name that libseccomp does not know is passed over: newer kernels' calls are listed for
-    /// libraries to come.
+    /// By the kernel's names, as glibc makes them on x86_64. A name that libseccomp does not know is passed over.
     var calls: [String]
+    /// What was read for it: a library's version and files (`linux` is glibc's sysdeps/unix/sysv/linux), or files of ours.
+    var source: String
     /// When not every call of that name is meant; the group has that one name then. All of them hold.
     var conditions: [Condition] = []
 
@@ -17,18 +18,19 @@ struct CallGroup: Sendable {
         var name: String
     }
 
-    init(_ origin: String, _ reason: String, _ calls: [String]) {
+    init(_ origin: String, _ reason: String, _ calls: [String], source: String) {
         self.origin = origin
         self.reason = reason
         self.calls = calls
+        self.source = source
     }
 
     /// Sockets of one family; with a protocol, of that alone.
     init(
         _ origin: String, _ reason: String, _ call: String = "socket", family: (CInt, String),
-        protocol number: (CInt, String)? = nil
+        protocol number: (CInt, String)? = nil, source: String
     ) {
-        self.init(origin, reason, [call])
+        self.init(origin, reason, [call], source: source)
         conditions = [Condition(argument: 0, value: UInt64(family.0), name: family.1)]
         if let number { conditions.append(Condition(argument: 2, value: UInt64(number.0), name: number.1)) }
     }
@@ -58,5 +60,5 @@ extension CallGroup {
         [
             "init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load", "bpf", "add_key",
             "request_key", "keyctl", "reboot", "swapon", "swapoff", "pivot_root", "iopl", "ioperm",
-        ])
+        ], source: "none of the above has them")
 }

@@ -10,16 +10,16 @@ struct ConfinementCommand: ParsableCommand {
         Self.table("`nodeagent run`, beside these", CallGroup.sensor)
         Self.table("`nodeagent deliver`, beside these", CallGroup.deliverer)
         Self.table("`nodeagent collect`, beside these", CallGroup.collector)
-        Self.table("Only with `SWIFT_BACKTRACE=enable=yes`", [CallGroup.backtrace])
+        Self.table("Only with `SWIFT_BACKTRACE=enable=yes`", CallGroup.backtrace)
         Self.table("Asking for one of these ends the process", [CallGroup.forbidden])
     }
 
     private static func table(_ title: String, _ groups: [CallGroup]) {
-        print("### \(title)\n\n| who | calls | why |\n|---|---|---|")
+        print("### \(title)\n\n| who | calls | why | read in |\n|---|---|---|---|")
         for group in groups {
             let conditions = group.conditions.map(\.name).joined(separator: ", ")
             let calls = group.calls.joined(separator: " ") + (conditions.isEmpty ? "" : " (\(conditions))")
-            print("| \(group.origin) | \(calls) | \(group.reason) |")
+            print("| \(group.origin) | \(calls) | \(group.reason) | \(group.source) |")
         }
         print("")
     }

@@ -29,7 +29,7 @@ struct SystemCallFilter {
     init(_ process: ConfinedProcess, mode: Mode, environment: [String: String]) {
         self.mode = mode
         groups = process.groups
-        if environment["SWIFT_BACKTRACE"]?.contains("enable=yes") == true { groups.append(CallGroup.backtrace) }
+        if environment["SWIFT_BACKTRACE"]?.contains("enable=yes") == true { groups += CallGroup.backtrace }
     }
 
     /// Takes effect in every thread of this process, and in those and the processes that they make later.
@@ -53,7 +53,8 @@ struct SystemCallFilter {
         }
         var seen: Set<String> = []
         for group in groups {
-            for name in group.calls where !group.conditions.isEmpty || seen.insert(name).inserted {
+            for name in group.calls.map(Self.onThisMachine)
+            where !group.conditions.isEmpty || seen.insert(name).inserted {
                 try unsafe add(name, na_scmp_allow(), group.conditions, context)
             }
         }
@@ -69,6 +70,16 @@ struct SystemCallFilter {
             writeError("nodeagent: \(error)\n")
         }
     }
+
+    /// What glibc calls instead where the machine has no such call (arm64).
+    private static func onThisMachine(_ name: String) -> String {
+        guard unsafe seccomp_syscall_resolve_name(name) < 0 else { return name }
+        return generic[name] ?? name
+    }
+    private static let generic = [
+        "access": "faccessat", "dup2": "dup3", "epoll_wait": "epoll_pwait", "mkdir": "mkdirat", "poll": "ppoll",
+        "readlink": "readlinkat", "rename": "renameat", "unlink": "unlinkat",
+    ]
 
     private func add(
         _ name: String, _ action: UInt32, _ conditions: [CallGroup.Condition], _ context: scmp_filter_ctx
