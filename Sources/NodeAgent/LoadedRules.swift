@@ -32,11 +32,33 @@ struct LoadedRules: Sendable {
         do {
             var texts: [(name: String, text: String)] = []
             for file in files { texts.append((name: file.path, text: try Self.text(of: file))) }
-            rules = try RuleSet(files: texts)
+            var options = configuration.ruleOptions
+            options.selection = configuration.ruleSelection.map(\.selection)
+            rules = try RuleSet(files: texts, options: options)
         } catch {
             throw CommandFailure(.invalidConfiguration, "the rules are invalid\n\(error)")
         }
+        try Self.check(configuration.ruleSelection, rules)
         actions = try Self.actions(configuration.response, rules)
+    }
+
+    /// What no rule has would leave a rule on that was meant to be off, or off that was meant to be on.
+    private static func check(
+        _ selections: [Configuration.RuleSelection], _ rules: RuleSet
+    ) throws(CommandFailure) {
+        for entry in selections
+        where !rules.rules.contains(where: { entry.selection.matches(name: $0.name, tags: $0.tags) }) {
+            let (message, name, names) =
+                switch entry.selection.subject {
+                case .name(let name):
+                    ("there is no rule '\(name)' in the loaded files", name, rules.rules.map(\.name))
+                case .tag(let tag):
+                    ("no rule in the loaded files has the tag '\(tag)'", tag, rules.rules.flatMap(\.tags))
+                }
+            let near = Suggestion.nearest(to: name, among: names).map { "; did you mean '\($0)'?" } ?? ""
+            let error = ConfigurationError(entry.place, message + near)
+            throw CommandFailure(.invalidConfiguration, "the configuration is invalid\n\(error)")
+        }
     }
 
     /// A name that no rule has would be an action that never comes.
@@ -68,7 +90,7 @@ struct LoadedRules: Sendable {
         do {
             return try TextFile.read(file.path, limit: 8 << 20)
         } catch {
-            guard error.place.line == 0 else { throw error }
+            guard error.place.line == 0, file.place.line > 0 else { throw error }
             throw ConfigurationError(file.place, "the rule file '\(file.path)': \(error.message)")
         }
     }
