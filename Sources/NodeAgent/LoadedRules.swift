@@ -4,7 +4,7 @@ import Glibc
 import LinuxSystem
 
 /// What the operator wrote, read and checked as a whole: configuration, rules, and what is to be done about their alerts.
-/// `run`, `check-config` and a reload take the same way.
+/// `run`, `check-config`, `rules` and a reload take the same way.
 struct LoadedRules: Sendable {
     var configuration: Configuration
     var rules: RuleSet
@@ -74,6 +74,18 @@ struct LoadedRules: Sendable {
             actions[index, default: []].formUnion(entry.actions)
         }
         return response.mode == .off ? [:] : actions
+    }
+
+    /// What was noticed of the files, then the enabled rules of whose events the kernel is not asked. Works out the plan of
+    /// each rule: for commands, not for the agent.
+    func warnings() -> [RuleError] {
+        rules.warnings
+            + rules.rules.indices.filter { rules.rules[$0].isEnabled }.compactMap { index in
+                let rule = rules.rules[index]
+                let told = RuleCost(rules.only(index), configuration).eventTypes
+                guard rule.lacks.neverMatches == nil, rule.eventTypes.isDisjoint(with: told) else { return nil }
+                return rule.neverMatches(because: RuleCoverage(rule, told: told).reasons.joined(separator: "; "))
+            }
     }
 
     /// A directory stands for its `*.yaml` files, in the order of their bytes; one that is not there is told as a file is.
