@@ -32,7 +32,16 @@ struct FieldReference: Sendable, Hashable {
 
     /// Whether `[…]` may follow the field's name.
     static func takesArgument(_ field: FieldID) -> Bool {
-        if case .none = argument(of: field) { false } else { true }
+        argumentName(of: field) != nil
+    }
+
+    /// `N` for a number, `NAME` for a name or a number, nil where nothing may stand.
+    static func argumentName(of field: FieldID) -> String? {
+        switch argument(of: field) {
+        case .none: nil
+        case .index: "N"
+        case .optionalKey, .key: "NAME"
+        }
     }
 
     /// Fields whose argument may be written after a dot.

@@ -40,15 +40,32 @@ package struct RuleError: Error, Hashable, Sendable, CustomStringConvertible {
         excerpt = source.excerpt(at: position)
     }
 
+    fileprivate init(_ rule: Rule, _ reason: String) {
+        kind = .neverMatches
+        (file, line, column) = (rule.file, rule.position.line, rule.position.column)
+        message = "never matches: \(EscapedText.escaped(reason))"
+        excerpt = rule.excerpt
+    }
+
     package var description: String { "\(file):\(line):\(column): error: \(message)\n\(excerpt)" }
 
     /// The same as a warning, for what loads all the same.
     package var warningDescription: String { "\(file):\(line):\(column): warning: \(message)\n\(excerpt)" }
 }
 
-/// Everything that is wrong with the files that were loaded together, in the order of the files; never empty.
+/// Everything that is wrong with the files that were loaded together, in the order of the files, and what was noticed
+/// beside it.
 package struct RuleErrors: Error, Sendable, CustomStringConvertible {
+    /// Never empty.
     package let errors: [RuleError]
+    package let warnings: [RuleError]
 
-    package var description: String { errors.map(\.description).joined(separator: "\n") }
+    package var description: String {
+        (errors.map(\.description) + warnings.map(\.warningDescription)).joined(separator: "\n")
+    }
+}
+
+extension Rule {
+    /// A warning at the rule's name.
+    package func neverMatches(because reason: String) -> RuleError { RuleError(self, reason) }
 }

@@ -35,7 +35,7 @@ extension RuleLoader {
         warnOfUnused(compiler)
         var program = compiler.program
         let rules = compiled.map { rule(of: $0, &program) }
-        for (rule, origin) in zip(rules, compiled) { warnOfTypes(rule, origin, program) }
+        for (rule, origin) in zip(rules, compiled) { warnOfTypes(rule, origin.definition) }
         return Result(rules: rules, program: program, warnings: sorted(warnings))
     }
 
@@ -108,12 +108,32 @@ extension RuleLoader {
     private func rule(of compiled: Compiled, _ program: inout Program) -> Rule {
         let root = program.append(compiled.tree.simplified)
         let definition = compiled.definition
+        let eventTypes = program.possibleTypes(at: root).true.types.subtracting([.other])
+        var lacks = RuleLacks(
+            eventTypes: compiled.foreignTypes.sorted(), conditionFields: program.unfedFields(at: root))
+        for field in compiled.output.references.compactMap({ program.operands[Int($0.operand)].unfed })
+        where !lacks.outputFields.contains(field) {
+            lacks.outputFields.append(field)
+        }
+        if eventTypes.isEmpty { lacks.neverMatches = Self.reason(lacks, root, program) }
         return Rule(
             name: definition.name.text, description: definition.description.text, priority: definition.priority,
             tags: definition.tags, eventSource: definition.eventSource, isEnabled: compiled.isEnabled,
             file: definition.name.source.name, position: definition.name.start,
-            eventTypes: program.possibleTypes(at: root).true.types.subtracting([.other]), root: root,
-            output: compiled.output, extraFields: compiled.extraFields)
+            eventTypes: eventTypes, lacks: lacks, root: root,
+            excerpt: definition.name.source.excerpt(at: definition.name.start), output: compiled.output,
+            extraFields: compiled.extraFields
+        )
+    }
+
+    /// Why a rule can never match.
+    private static func reason(_ lacks: RuleLacks, _ root: Int, _ program: Program) -> String {
+        let foreign = lacks.eventTypes.map { "`\($0)`" }.joined(separator: ", ")
+        if !foreign.isEmpty, program.possibleTypes(at: root, assumesFed: true).true.types.isEmpty {
+            return "no source here tells of \(foreign)"
+        }
+        let unfed = lacks.conditionFields.map { "`\($0.rawValue)`" }.joined(separator: ", ")
+        return unfed.isEmpty ? "its condition is true at no event" : "no source here tells \(unfed)"
     }
 
     private mutating func warnOfUnused(_ compiler: ConditionCompiler) {
@@ -130,26 +150,13 @@ extension RuleLoader {
         }
     }
 
-    private mutating func warnOfTypes(_ rule: Rule, _ compiled: Compiled, _ program: Program) {
-        let name = compiled.definition.name
-        guard rule.eventTypes.isEmpty else {
-            if compiled.definition.warnsOfEventTypes, rule.eventTypes.count == EventTypeMask.all.types.count - 1 {
-                warn(
-                    name,
-                    "asked at every event, which costs: the condition should name its event types (`evt.type in (…)`)")
-            }
-            return
+    private mutating func warnOfTypes(_ rule: Rule, _ definition: RuleDefinition) {
+        if let reason = rule.lacks.neverMatches {
+            warn(definition.name, "never matches: \(reason)", .neverMatches)
+        } else if definition.warnsOfEventTypes, rule.eventTypes.count == EventTypeMask.all.types.count - 1 {
+            warn(
+                definition.name,
+                "asked at every event, which costs: the condition should name its event types (`evt.type in (…)`)")
         }
-        let foreign = compiled.foreignTypes.sorted().map { "`\($0)`" }.joined(separator: ", ")
-        let unfed = program.unfedFields(at: rule.root).map { "`\($0.rawValue)`" }.joined(separator: ", ")
-        let reason: String
-        if !foreign.isEmpty, program.possibleTypes(at: rule.root, assumesFed: true).true.types.isEmpty {
-            reason = "no source here tells of \(foreign)"
-        } else if !unfed.isEmpty {
-            reason = "no source here tells \(unfed)"
-        } else {
-            reason = "its condition is true at no event"
-        }
-        warn(name, "never matches: \(reason)", .neverMatches)
     }
 }

@@ -2,7 +2,7 @@ extension RuleSet {
     /// What the configuration says of rules as a whole; Falco's keys of the same names.
     package struct Options: Sendable {
         /// `rule_matching`: all rules that match an event alert, or the first in the order of the files only.
-        package enum Matching: String, Sendable {
+        package enum Matching: String, Sendable, CaseIterable {
             case all, first
         }
 
@@ -55,26 +55,11 @@ extension RuleSet {
             self.isEnabled = isEnabled
         }
 
-        func matches(name: String, tags: [String]) -> Bool {
+        package func matches(name: String, tags: [String]) -> Bool {
             switch subject {
             case .tag(let tag): tags.contains(tag)
-            case .name(let pattern): Self.matches(Array(name.utf8), Array(pattern.utf8))
+            case .name(let pattern): NamePattern(pattern).matches(name)
             }
-        }
-
-        /// Only `*` means something else than itself: names of rules have brackets and question marks.
-        private static func matches(_ name: [UInt8], _ pattern: [UInt8]) -> Bool {
-            let pieces = pattern.split(separator: UInt8(ascii: "*"), omittingEmptySubsequences: false)
-            guard let first = pieces.first, let last = pieces.last, pieces.count > 1 else { return name == pattern }
-            guard name.count >= first.count + last.count, name.starts(with: first),
-                name.suffix(last.count).elementsEqual(last)
-            else { return false }
-            var rest = name[first.count..<(name.count - last.count)]
-            for piece in pieces.dropFirst().dropLast() where !piece.isEmpty {
-                guard let start = rest.indices.first(where: { rest[$0...].starts(with: piece) }) else { return false }
-                rest = rest[(start + piece.count)...]
-            }
-            return true
         }
     }
 }

@@ -2,14 +2,14 @@ package import EventModel
 
 /// All rules of all files, compiled together. A value: whoever holds it can evaluate, and nothing changes.
 package struct RuleSet: Sendable {
-    package let rules: [Rule]
+    package private(set) var rules: [Rule]
     /// What loads but does not do what its author may believe.
     package let warnings: [RuleError]
     let program: Program
     let matching: Options.Matching
     let stores: ValueStorePool
     /// Indices into `rules`, ascending, at each event type's raw value.
-    private let rulesByType: [[Int]]
+    private var rulesByType: [[Int]]
 
     /// - Parameter files: in the order in which they are loaded: a later definition replaces an earlier one.
     /// - Throws: every error of every file.
@@ -17,17 +17,29 @@ package struct RuleSet: Sendable {
         var loader = RuleLoader(options: options)
         for (name, text) in files { loader.read(name: name, text: text) }
         let loaded = loader.compile()
-        guard loaded.errors.isEmpty else { throw RuleErrors(errors: loaded.errors) }
+        guard loaded.errors.isEmpty else { throw RuleErrors(errors: loaded.errors, warnings: loaded.warnings) }
         rules = loaded.rules
         warnings = loaded.warnings
         program = loaded.program
         matching = options.matching
         stores = ValueStorePool(count: loaded.program.operands.count)
+        rulesByType = Self.byType(rules)
+    }
+
+    private static func byType(_ rules: [Rule]) -> [[Int]] {
         var rulesByType = [[Int]](repeating: [], count: EventType.allCases.count)
         for (index, rule) in rules.enumerated() where rule.isEnabled {
             for type in rule.eventTypes where type != .other { rulesByType[Int(type.rawValue)].append(index) }
         }
-        self.rulesByType = rulesByType
+        return rulesByType
+    }
+
+    /// The same rules with only one of them switched on, and that one in any case: its plans say what it asks for alone.
+    package func only(_ rule: Int) -> RuleSet {
+        var only = self
+        for index in rules.indices { only.rules[index].isEnabled = index == rule }
+        only.rulesByType = Self.byType(only.rules)
+        return only
     }
 
     /// Whether an enabled rule can match events of this type.

@@ -22,17 +22,16 @@ struct CheckConfigCommand: ParsableCommand {
         } catch {
             error.exit()
         }
-        for warning in loaded.rules.warnings { writeError("\(warning.warningDescription)\n") }
+        let warnings = loaded.warnings()
+        for warning in warnings { writeError("\(warning.warningDescription)\n") }
         let plan = KernelPlan(loaded.rules, loaded.configuration)
         let enabled = loaded.rules.rules.count(where: \.isEnabled)
         let responses = loaded.configuration.response
         print(EscapedText.escaped(config) + ": valid")
         for file in loaded.files { print("  rules    \(EscapedText.escaped(file))") }
-        print("  enabled  \(enabled) of \(loaded.rules.rules.count) rules, \(loaded.rules.warnings.count) warnings")
+        print("  enabled  \(enabled) of \(loaded.rules.rules.count) rules, \(warnings.count) warnings")
         print("  audit    \(AuditRuleSet(plan: plan.audit).rules.count) rules for the kernel")
-        print(
-            "  marks    \((plan.marks.procfs.map { "/proc/" + $0 } + plan.marks.sysfs.map { "/sys/" + $0 }).sorted().joined(separator: " "))"
-        )
+        print("  marks    \(plan.markedFiles.joined(separator: " "))")
         print("  response \(responses.mode.rawValue), \(responses.rules.count) rules with actions")
     }
 }

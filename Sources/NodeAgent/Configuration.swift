@@ -1,3 +1,4 @@
+import Detection
 import KernelEvents
 import LinuxSystem
 import Reporting
@@ -46,6 +47,13 @@ struct Configuration: Sendable {
         var place: ConfigurationPlace
     }
 
+    /// An entry of `rules`: rules that are switched on or off.
+    struct RuleSelection: Sendable {
+        var selection: RuleSet.Selection
+        /// Where the configuration names the rule or the tag.
+        var place: ConfigurationPlace
+    }
+
     /// What is done about an alert. Nothing, until the configuration says so.
     struct Response: Sendable {
         enum Mode: String, Sendable, CaseIterable {
@@ -78,6 +86,10 @@ struct Configuration: Sendable {
 
     /// In the order in which they are loaded.
     var ruleFiles: [RuleFile] = []
+    /// `rule_matching`, `append_output`, `static_fields`; `selection` comes from `ruleSelection`.
+    var ruleOptions = RuleSet.Options()
+    /// `rules`, in the order in which they apply.
+    var ruleSelection: [RuleSelection] = []
     /// Control socket, lock and the audit settings as found. Nil: systemd's `RUNTIME_DIRECTORY`, else /run/nodeagent.
     var runtimeDirectory: String?
     /// What outlives a boot: evidence. Nil: systemd's `STATE_DIRECTORY`, else /var/lib/nodeagent.

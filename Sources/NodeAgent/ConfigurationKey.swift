@@ -1,3 +1,4 @@
+import Detection
 import KernelEvents
 import Reporting
 
@@ -31,6 +32,22 @@ struct ConfigurationKey: Sendable {
         ConfigurationKey(
             "rules_files", ruleFiles,
             "rule files, or directories of them, in order; a later one may replace what an earlier one defines",
+            takesEffect: .reload),
+        ConfigurationKey(
+            "rules", ruleSelection,
+            "rules switched on and off, in this order, by a name in which `*` stands for anything or by a tag; one that no rule has is an error",
+            takesEffect: .reload),
+        ConfigurationKey(
+            "rule_matching", .choice(\.ruleOptions.matching),
+            "whether all rules that match an event alert, or the first in the order of the files",
+            takesEffect: .reload),
+        ConfigurationKey(
+            "append_output", appendOutput,
+            "what is added to alerts: `extra_output` to the text, `extra_fields` to `output_fields`, `suggested_output` who and where it was; `match` (`rule`, `source`, `tags`) says to which, left out to all",
+            takesEffect: .reload),
+        ConfigurationKey(
+            "static_fields", staticFields,
+            "`NAME: TEXT`, which rules name as `static.NAME`, and which each alert with `suggested_output` carries",
             takesEffect: .reload),
         ConfigurationKey(
             "runtime_directory",
@@ -135,6 +152,24 @@ extension ConfigurationKey {
     private static let ruleFiles = ConfigurationValue(allowed: "list of paths", standard: "required") {
         (document, node, configuration) throws(ConfigurationError) in
         configuration.ruleFiles = try document.ruleFiles(node)
+    }
+
+    private static let ruleSelection = ConfigurationValue(
+        allowed: "list of `enable` or `disable` with `rule` or `tag`", standard: "none"
+    ) { (document, node, configuration) throws(ConfigurationError) in
+        configuration.ruleSelection = try document.ruleSelection(node)
+    }
+
+    private static let appendOutput = ConfigurationValue(
+        allowed: "list of `match`, `extra_output`, `extra_fields`, `suggested_output`",
+        standard: "`[{suggested_output: true}]`"
+    ) { (document, node, configuration) throws(ConfigurationError) in
+        configuration.ruleOptions.appendOutput = try document.appendOutput(node)
+    }
+
+    private static let staticFields = ConfigurationValue(allowed: "names and texts", standard: "`{}`") {
+        (document, node, configuration) throws(ConfigurationError) in
+        configuration.ruleOptions.staticFields = try document.staticFields(node)
     }
 
     private static let runtimePaths = ConfigurationValue(allowed: "list of absolute paths", standard: "none") {

@@ -63,34 +63,16 @@ struct InventoryCommand: ParsableCommand {
         return listed.isEmpty ? [ContainerListing(container)] : listed
     }
 
-    /// Columns as wide as their widest value; ids cut to twelve digits as engines show them.
+    /// Ids are cut to twelve digits as engines show them.
     static func table(_ listings: [ContainerListing]) -> String {
-        let header = ["CONTAINER ID", "NAME", "IMAGE", "RUNTIME", "PID", "VERDICT", "POD", "NAMESPACE"]
-        let rows = listings.map { listing in
-            [
-                ContainerID(validating: listing.id)?.short ?? listing.id, listing.name ?? "-", listing.image ?? "-",
-                listing.runtime, listing.pid.map { "\($0)" } ?? "-",
-                listing.verdict ?? "unknown", listing.pod ?? "-",
-                listing.namespace ?? "-",
-            ].map(printable)
-        }
-        let widths = header.indices.map { column in
-            ([header] + rows).map { $0[column].count }.max() ?? 0
-        }
-        return ([header] + rows).map { row in
-            var line = ""
-            for (column, cell) in row.enumerated() {
-                line += cell
-                if column < row.count - 1 { line += String(repeating: " ", count: widths[column] - cell.count + 3) }
-            }
-            return line + "\n"
-        }.joined()
+        TextTable.text(
+            ["CONTAINER ID", "NAME", "IMAGE", "RUNTIME", "PID", "VERDICT", "POD", "NAMESPACE"],
+            listings.map { listing in
+                [
+                    ContainerID(validating: listing.id)?.short ?? listing.id, listing.name ?? "-",
+                    listing.image ?? "-", listing.runtime, listing.pid.map { "\($0)" } ?? "-",
+                    listing.verdict ?? "unknown", listing.pod ?? "-", listing.namespace ?? "-",
+                ]
+            })
     }
-}
-
-/// A name may hold what a terminal takes for a command.
-func printable(_ text: String) -> String {
-    String(
-        String.UnicodeScalarView(
-            text.unicodeScalars.map { $0.value < 0x20 || (0x7f...0x9f).contains($0.value) ? "?" : $0 }))
 }

@@ -7,6 +7,9 @@ struct KernelPlan: Sendable, Equatable {
     var audit: AuditPlan
     var marks: MarkPlan
 
+    /// The files that are marked in each container, as the rules name them.
+    var markedFiles: [String] { (marks.procfs.map { "/proc/" + $0 } + marks.sysfs.map { "/sys/" + $0 }).sorted() }
+
     init(_ rules: RuleSet, _ configuration: Configuration) {
         marks = configuration.watchesFiles ? rules.markPlan : MarkPlan()
         audit = configuration.audit.isEnabled ? rules.auditPlan : AuditPlan()

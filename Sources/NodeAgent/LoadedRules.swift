@@ -4,7 +4,7 @@ import Glibc
 import LinuxSystem
 
 /// What the operator wrote, read and checked as a whole: configuration, rules, and what is to be done about their alerts.
-/// `run`, `check-config` and a reload take the same way.
+/// `run`, `check-config`, `rules` and a reload take the same way.
 struct LoadedRules: Sendable {
     var configuration: Configuration
     var rules: RuleSet
@@ -32,11 +32,33 @@ struct LoadedRules: Sendable {
         do {
             var texts: [(name: String, text: String)] = []
             for file in files { texts.append((name: file.path, text: try Self.text(of: file))) }
-            rules = try RuleSet(files: texts)
+            var options = configuration.ruleOptions
+            options.selection = configuration.ruleSelection.map(\.selection)
+            rules = try RuleSet(files: texts, options: options)
         } catch {
             throw CommandFailure(.invalidConfiguration, "the rules are invalid\n\(error)")
         }
+        try Self.check(configuration.ruleSelection, rules)
         actions = try Self.actions(configuration.response, rules)
+    }
+
+    /// What no rule has would leave a rule on that was meant to be off, or off that was meant to be on.
+    private static func check(
+        _ selections: [Configuration.RuleSelection], _ rules: RuleSet
+    ) throws(CommandFailure) {
+        for entry in selections
+        where !rules.rules.contains(where: { entry.selection.matches(name: $0.name, tags: $0.tags) }) {
+            let (message, name, names) =
+                switch entry.selection.subject {
+                case .name(let name):
+                    ("there is no rule '\(name)' in the loaded files", name, rules.rules.map(\.name))
+                case .tag(let tag):
+                    ("no rule in the loaded files has the tag '\(tag)'", tag, rules.rules.flatMap(\.tags))
+                }
+            let near = Suggestion.nearest(to: name, among: names).map { "; did you mean '\($0)'?" } ?? ""
+            let error = ConfigurationError(entry.place, message + near)
+            throw CommandFailure(.invalidConfiguration, "the configuration is invalid\n\(error)")
+        }
     }
 
     /// A name that no rule has would be an action that never comes.
@@ -54,6 +76,18 @@ struct LoadedRules: Sendable {
         return response.mode == .off ? [:] : actions
     }
 
+    /// What was noticed of the files, then the enabled rules of whose events the kernel is not asked. Works out the plan of
+    /// each rule: for commands, not for the agent.
+    func warnings() -> [RuleError] {
+        rules.warnings
+            + rules.rules.indices.filter { rules.rules[$0].isEnabled }.compactMap { index in
+                let rule = rules.rules[index]
+                let told = RuleCost(rules.only(index), configuration).eventTypes
+                guard rule.lacks.neverMatches == nil, rule.eventTypes.isDisjoint(with: told) else { return nil }
+                return rule.neverMatches(because: RuleCoverage(rule, told: told).reasons.joined(separator: "; "))
+            }
+    }
+
     /// A directory stands for its `*.yaml` files, in the order of their bytes; one that is not there is told as a file is.
     static func files(_ entry: Configuration.RuleFile) -> [Configuration.RuleFile] {
         guard let names = try? directoryEntries(entry.path) else { return [entry] }
@@ -68,7 +102,7 @@ struct LoadedRules: Sendable {
         do {
             return try TextFile.read(file.path, limit: 8 << 20)
         } catch {
-            guard error.place.line == 0 else { throw error }
+            guard error.place.line == 0, file.place.line > 0 else { throw error }
             throw ConfigurationError(file.place, "the rule file '\(file.path)': \(error.message)")
         }
     }

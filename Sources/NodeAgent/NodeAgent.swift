@@ -19,7 +19,8 @@ struct NodeAgent: ParsableCommand {
         version: "nodeagent \(version)",
         subcommands: [
             RunCommand.self, StatusCommand.self, InventoryCommand.self, PostureCommand.self, DoctorCommand.self,
-            ExplainCommand.self, CheckConfigCommand.self, IsolateCommand.self, ReleaseCommand.self,
+            ExplainCommand.self, CheckConfigCommand.self, RulesCommand.self, FieldsCommand.self, IsolateCommand.self,
+            ReleaseCommand.self,
             CollectCommand.self, VerifyCommand.self, DeliverCommand.self, ConfinementCommand.self,
             ConfigurationCommand.self,
         ]

@@ -149,6 +149,8 @@ extension Configuration {
     func taking(_ new: Configuration) -> Configuration {
         var taken = self
         taken.ruleFiles = new.ruleFiles
+        taken.ruleOptions = new.ruleOptions
+        taken.ruleSelection = new.ruleSelection
         taken.response = new.response
         return taken
     }

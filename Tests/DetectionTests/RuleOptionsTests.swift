@@ -54,6 +54,13 @@ import Testing
         #expect(rules.rules.map(\.isEnabled) == [false, true, false])
     }
 
+    @Test func onlyOne() throws {
+        let rules = try load { $0.selection = [RuleSet.Selection(.name("First rule"), isEnabled: false)] }
+        #expect(rules.only(0).rules.map(\.isEnabled) == [true, false, false])
+        #expect(Samples.names(rules.only(0), event, Samples.inside()) == ["First rule"])
+        #expect(Samples.names(rules, event, Samples.inside()) == ["Second rule", "Third [x]"])
+    }
+
     @Test func appendOutput() throws {
         let rules = try load {
             var first = RuleSet.AppendOutput()

@@ -95,6 +95,26 @@ private enum Wire {
             #expect(try rules { _ in }.isEmpty)
         }
 
+        /// As a person puts it to auditctl(8), and the events that come of it.
+        @Test func isTextForAuditctl() {
+            var plan = AuditPlan()
+            plan.calls = [.umount2, .fsmount, .mknodat]
+            plan.blockDeviceOpens = true
+            plan.writtenPaths = ["/sys/x"]
+            let set = AuditRuleSet(plan: plan) { $0 == "/sys" ? 1 : nil }
+            let texts = set.rules.map(\.text)
+            #expect(texts.first == "-a always,exit -F arch=b64 -S umount2,fsmount -k nodeagent-call")
+            for text in [
+                "-a always,exit -F arch=b32 -S mknodat -F a2&=0x6000 -k nodeagent-node",
+                "-a always,exit -F arch=b64 -S open,openat,openat2,creat -F filetype=block -k nodeagent-block",
+                "-a always,io_uring -S 18,28 -F filetype=block -k nodeagent-block",
+                "-a always,exit -F arch=b64 -S openat -F exit=-2 -F a2&0x3 -k nodeagent-missing",
+            ] { #expect(texts.contains(text), "\(text)") }
+            #expect(AuditRule.neverFor(pid: 7).text == "-A never,exit -F pid=7 -k nodeagent-self")
+            #expect(set.rules.first?.eventTypes == [.umount2, .fsmount])
+            #expect(set.rules.first { $0.list == .uring }?.eventTypes == [])
+        }
+
         /// One rule for all whole calls: each further rule costs every such call.
         @Test func mergesWholeCallsIntoOneRuleForEachMachine() throws {
             let rules = try rules {

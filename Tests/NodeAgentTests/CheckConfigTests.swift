@@ -42,6 +42,26 @@ import Testing
         #expect(noRule.errors.contains("there is no rule 'Other'"))
     }
 
+    @Test func takesOptionsOfRules() throws {
+        let options = """
+            rules: [disable: {rule: "*"}, enable: {tag: known}]
+            rule_matching: first
+            append_output: [{match: {tags: [known]}, extra_output: "in %container.name at %static.site", extra_fields: [proc.cwd, {where: "%k8s.pod.name"}]}]
+            static_fields: {site: north}
+
+            """
+        let tagged = Self.rule + "  tags: [known]\n"
+        let run = try check(
+            "version: 1\nrules_files: [rules.yaml]\n" + options,
+            rules: tagged + Self.rule.replacing("Known", with: "Other"))
+        #expect(run.status == 0, "\(run.errors)")
+        #expect(run.output.contains("  enabled  1 of 2 rules, 0 warnings\n"))
+        let wrong = try check(
+            "version: 1\nrules_files: [rules.yaml]\nappend_output: [{extra_output: \"%proc.nam\"}]\n")
+        #expect(wrong.status == 78)
+        #expect(wrong.errors.contains("append_output:1:2: error: expected a field, found `proc.nam`"))
+    }
+
     @Test func warnsAndIsValid() throws {
         let run = try check(
             "version: 1\nrules_files: [rules.yaml]\n",

@@ -55,6 +55,28 @@ struct Mistake: Sendable, CustomTestStringConvertible {
         Mistake(
             "unknown key two levels inside", valid + "audit:\n  budget:\n    idel: 5\n", 5, 5,
             "unknown key 'idel'; did you mean 'idle'?", "    idel: 5"),
+        Mistake("rules: no list", valid + "rules: {x: 1}\n", 3, 8, "expected a list", "rules: {x: 1}"),
+        Mistake(
+            "rules: neither on nor off", valid + "rules: [enabel: {rule: A}]\n", 3, 9,
+            "unknown key 'enabel'; did you mean 'enable'?", "rules: [enabel: {rule: A}]"),
+        Mistake(
+            "rules: no subject", valid + "rules: [enable: {}]\n", 3, 17,
+            "expected 'rule' (a name, `*` for anything) or 'tag'", "rules: [enable: {}]"),
+        Mistake(
+            "rules: no such rule", valid + "rules: [disable: {rule: Other}]\n", 3, 25,
+            "there is no rule 'Other' in the loaded files", "rules: [disable: {rule: Other}]"),
+        Mistake(
+            "rules: no such tag", valid + "rules: [disable: {tag: T1611}]\n", 3, 24,
+            "no rule in the loaded files has the tag 'T1611'", "rules: [disable: {tag: T1611}]"),
+        Mistake(
+            "rule_matching", valid + "rule_matching: some\n", 3, 16, "expected one of all, first",
+            "rule_matching: some"),
+        Mistake(
+            "append_output: unknown key", valid + "append_output: [{extra_outptu: x}]\n", 3, 18,
+            "unknown key 'extra_outptu'; did you mean 'extra_output'?", "append_output: [{extra_outptu: x}]"),
+        Mistake(
+            "static_fields: no name", valid + "static_fields: {a-b: c}\n", 3, 17,
+            "expected a name of letters, digits and _ that begins with a letter", "static_fields: {a-b: c}"),
         Mistake(
             "a key of another section", valid + "metrics:\n  mode: auto\n", 4, 3, "unknown key 'mode'", "  mode: auto"),
         Mistake(

@@ -82,7 +82,9 @@ import Testing
         for key in try Self.keys() {
             let parts = key.name.split(separator: ".")
             let opening = parts.map { "{\($0): " }.joined()
-            let wrong = opening + "{x: 1}" + String(repeating: "}", count: parts.count)
+            // What takes any names and texts takes no list.
+            let value = key.name == "static_fields" ? "[x]" : "{x: 1}"
+            let wrong = opening + value + String(repeating: "}", count: parts.count)
             let run = try program.run(configuration: wrong)
             #expect(run.status == 78, "\(key.name)")
             #expect(run.errors.contains("nodeagent.yaml:1:\(opening.count + 1): error: expected "), "\(run.errors)")

@@ -126,19 +126,23 @@ import Testing
     /// In a text a command may be named without its arguments; it and its options are there, hidden ones too.
     @Test func programHasWhatTextsName() throws {
         let program = try AgentProgram()
-        var helps: [Substring: String] = [:]
+        var helps: [String: String] = [:]
         var count = 0
         for document in try Self.documents() {
             for (place, text) in document.spans {
-                guard let match = text.wholeMatch(of: /(?:sudo )?nodeagent ([a-z]+)( .*)?/) else { continue }
+                guard
+                    let match = text.wholeMatch(of: /(?:sudo )?nodeagent ([a-z-]+(?: (?:check|list|coverage))?)( .*)?/)
+                else { continue }
                 count += 1
-                if helps[match.1] == nil {
-                    helps[match.1] = try program.run([String(match.1), "--help-hidden"]).output
+                let command = String(match.1)
+                if helps[command] == nil {
+                    let words = command.split(separator: " ").map(String.init)
+                    helps[command] = try program.run(words + ["--help-hidden"]).output
                 }
-                let help = helps[match.1] ?? ""
-                #expect(help.contains("USAGE: nodeagent \(match.1)"), "no such command: \(place)")
+                let help = helps[command] ?? ""
+                #expect(help.contains("USAGE: nodeagent \(command)"), "no such command: \(place)")
                 for option in (match.2 ?? "").matches(of: /--[a-z-]+/) {
-                    #expect(help.contains(option.0), "\(match.1) has no \(option.0): \(place)")
+                    #expect(help.contains(option.0), "\(command) has no \(option.0): \(place)")
                 }
             }
         }

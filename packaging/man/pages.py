@@ -5,9 +5,8 @@ usage: pages.py --agent PROGRAM --configuration FILE --output DIRECTORY
 
 A page of section 8 for the program and for each command that its help shows, from `--experimental-dump-help`, so that a page
 cannot lack an option. Pages of section 5 from the templates beside this file: `@FILE PATH@` is replaced by that file's
-text, `@CONFIGURATION@` by the configuration's, `@KEYS@` by what `nodeagent configuration` prints, `@FIELDS@` by the table
-of Sources/Detection/FieldCatalog.swift. Pages go
-into DIRECTORY, uncompressed. Ends with 1 when a source is not as expected.
+text, `@CONFIGURATION@` by the configuration's, `@KEYS@` by what `nodeagent configuration` prints, `@FIELDS@` by what
+`nodeagent fields` prints. Pages go into DIRECTORY, uncompressed. Ends with 1 when a source is not as expected.
 """
 import argparse
 import json
@@ -68,9 +67,13 @@ def shown(command):
     return [a for a in command.get("arguments", []) if a.get("shouldDisplay", True) and a["valueName"] not in COMMON]
 
 
+def repetition(argument):
+    return " ..." if argument.get("isRepeating") else ""
+
+
 def synopsis(argument):
     if argument["kind"] == "positional":
-        return (".Op Ar %s" if argument["isOptional"] else ".Ar %s") % value(argument)
+        return (".Op Ar %s" if argument["isOptional"] else ".Ar %s") % value(argument) + repetition(argument)
     words = names(argument)[-1] + (" Ar " + value(argument) if argument["kind"] == "option" else "")
     return (".Op " if argument["isOptional"] else ".") + words
 
@@ -93,32 +96,52 @@ def head(title, section, description):
             ".Nd " + escaped(description)]
 
 
-def command_page(command, others):
-    title = "nodeagent-" + command["commandName"]
+def subcommands(command):
+    return [c for c in command.get("subcommands", []) if c.get("shouldDisplay", True) and c["commandName"] != "help"]
+
+
+def command_table(title, commands):
+    """A reference to the page of each command, with what it does; `title` is the page that they are below."""
+    table = []
+    for command in commands:
+        table += [".It Xr %s 8" % escaped(title + "-" + command["commandName"])] + sentences(command["abstract"])
+    return table
+
+
+def command_pages(command, above, others):
+    """The page of a command, and of each that is below it; `above` has the names of those that it is below."""
+    path = above + [command["commandName"]]
+    title = "nodeagent-" + "-".join(path)
+    below = subcommands(command)
     lines = head(title, 8, command["abstract"].rstrip("."))
-    lines += [".Sh SYNOPSIS", ".Nm nodeagent", ".Cm " + escaped(command["commandName"])]
-    lines += [synopsis(argument) for argument in shown(command)]
+    lines += [".Sh SYNOPSIS", ".Nm nodeagent", ".Cm " + escaped(" ".join(path))]
+    lines += [".Ar command"] if below else [synopsis(argument) for argument in shown(command)]
     lines += [".Sh DESCRIPTION"] + sentences(command["abstract"])
     if command.get("discussion"):
         lines += [".Pp"] + sentences(command["discussion"])
-    if shown(command):
+    if below:
+        lines += [".Sh COMMANDS", ".Bl -tag -width Ds"] + command_table(title, below) + [".El"]
+    elif shown(command):
         lines += [".Sh OPTIONS", ".Bl -tag -width Ds"]
         for argument in shown(command):
             lines += option(argument)
         lines.append(".El")
     lines += [".Sh EXIT STATUS", "Those of every command:", ".Xr nodeagent 8 ."]
-    return lines + see_also(others + [("nodeagent", 8)], title)
+    references = [("%s-%s" % (title, c["commandName"]), 8) for c in below]
+    parent = "-".join(["nodeagent"] + above)
+    pages = {title + ".8": lines + see_also(others + references + [(parent, 8), ("nodeagent", 8)], (title, 8))}
+    for inner in below:
+        pages.update(command_pages(inner, path, others))
+    return pages
 
 
 def program_page(program, commands):
     with open(os.path.join(HERE, "nodeagent.8.in")) as template:
         text = template.read()
-    table = []
-    for command in commands:
-        table += [".It Xr nodeagent\\-%s 8" % escaped(command["commandName"])] + sentences(command["abstract"])
+    table = command_table("nodeagent", commands)
     references = [("nodeagent-" + command["commandName"], 8) for command in commands] + file_references()
     return [filled(text, {"DATE": date(), "ABSTRACT": escaped(program["abstract"].rstrip(".")), "COMMANDS": "\n".join(table),
-                          "SEE_ALSO": "\n".join(see_also(references, "nodeagent"))})]
+                          "SEE_ALSO": "\n".join(see_also(references, ("nodeagent", 8)))})]
 
 
 def file_references():
@@ -126,7 +149,7 @@ def file_references():
 
 
 def see_also(references, own):
-    wanted = sorted({r for r in references if r[0] != own}, key=lambda r: (r[1], escaped(r[0])))
+    wanted = sorted({r for r in references if r != own}, key=lambda r: (r[1], escaped(r[0])))
     return [".Sh SEE ALSO"] + [".Xr %s %d%s" % (escaped(name), section, "" if (name, section) == wanted[-1] else " ,")
                                for name, section in wanted]
 
@@ -135,21 +158,16 @@ def literal(text):
     return "\n".join([".Bd -literal"] + [escaped(line) for line in text.rstrip("\n").split("\n")] + [".Ed"])
 
 
-def fields():
-    """The fields of rules: name, type, description, example."""
-    with open(os.path.join(TREE, "Sources/Detection/FieldID.swift")) as source:
-        identifiers = dict(re.findall(r'case (\w+) = "([^"]+)"', source.read()))
-    with open(os.path.join(TREE, "Sources/Detection/FieldCatalog.swift")) as source:
-        text = source.read()
-    rows = re.findall(r'\.init\(\s*\.(\w+),\s*\.(\w+),\s*\.\w+,\s*"([^"]*)",\s*"([^"]*)"\s*\)', text)
-    if len(rows) != len(re.findall(r"\.init\(\s*\.", text)) or not rows:
-        fail("FieldCatalog.swift has entries that are not understood")
+def fields(listing):
+    """The fields of rules that have values, from the JSON that `nodeagent fields` prints: name, type, description, example."""
     lines = [".Bl -tag -width Ds"]
-    for identifier, kind, description, example in rows:
-        if identifier not in identifiers:
-            fail("FieldID.swift has no field " + identifier)
-        lines.append(".It Cm %s No ( %s )" % (escaped(identifiers[identifier]), kind))
-        lines += sentences(closed(description)) + ["Example: " + escaped(example)]
+    for field in listing:
+        if not field["fed"]:
+            continue
+        lines.append(".It Cm %s No ( %s )" % (escaped(field["name"]), field["type"]))
+        lines += sentences(closed(field["description"])) + ["Example: " + escaped(field["example"])]
+    if len(lines) == 1:
+        fail("`nodeagent fields` prints no fields")
     return "\n".join(lines + [".El"])
 
 
@@ -195,13 +213,14 @@ def main():
     if dumped.get("serializationVersion") != 0:
         fail("the program's help has version %s" % dumped.get("serializationVersion"))
     program = dumped["command"]
-    commands = [c for c in program["subcommands"] if c.get("shouldDisplay", True) and c["commandName"] != "help"]
+    commands = subcommands(program)
     with open(options.configuration) as file:
-        values = {"DATE": date(), "CONFIGURATION": literal(file.read()), "FIELDS": fields(),
+        values = {"DATE": date(), "CONFIGURATION": literal(file.read()),
+                  "FIELDS": fields(json.loads(subprocess.check_output([options.agent, "fields", "--output", "json"]))),
                   "KEYS": keys(subprocess.check_output([options.agent, "configuration"], text=True))}
     pages = {"nodeagent.8": program_page(program, commands)}
     for command in commands:
-        pages["nodeagent-%s.8" % command["commandName"]] = command_page(command, file_references())
+        pages.update(command_pages(command, [], file_references()))
     for name in FILE_PAGES:
         with open(os.path.join(HERE, name + ".in")) as template:
             pages[name] = [filled(template.read(), values)]

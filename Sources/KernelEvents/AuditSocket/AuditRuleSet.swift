@@ -11,16 +11,19 @@ package struct AuditRuleSet: Sendable {
 
     /// The machines whose calls this kernel takes: every rule is there for each, since a rule for 64-bit calls does not see
     /// `int $0x80`.
-    private struct Machine {
+    struct Machine {
         var index: CInt
         var architecture: UInt32
+        /// As auditctl(8) has it.
+        var name: String
     }
     #if arch(x86_64)
-        private static let machines = [
-            Machine(index: 0, architecture: 0xc000_003e), Machine(index: 1, architecture: 0x4000_0003),
+        static let machines = [
+            Machine(index: 0, architecture: 0xc000_003e, name: "b64"),
+            Machine(index: 1, architecture: 0x4000_0003, name: "b32"),
         ]
     #else
-        private static let machines = [Machine(index: 2, architecture: 0xc000_00b7)]
+        static let machines = [Machine(index: 2, architecture: 0xc000_00b7, name: "b64")]
     #endif
 
     private static let opens: [EventType] = [.open, .openat, .openat2, .creat]
