@@ -41,7 +41,8 @@ final class AlertWriter: Sendable {
             alerts.take(into: &waiting)
             for alert in waiting {
                 write(alert.line(format, hostname: hostname, colored: isTerminal))
-                counters.count(alert)
+                // A count is of alerts that were held back: they have a counter of their own.
+                if alert.repeats == nil { counters.count(alert) }
                 deliverer?.send(
                     DeliveryFrame(kind: .alert, payload: alert.line(.json, hostname: hostname, colored: false)))
             }

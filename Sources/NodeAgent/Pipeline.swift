@@ -182,9 +182,11 @@ final class Pipeline: @unchecked Sendable {
             takeRecords()
             judgeCandidates()
             tellLeavings()
+            tellRepeats(at: realtimeNanoseconds())
             expire()
             statistics.turns.wrappingAdd(1, ordering: .relaxed)
         }
+        tellRepeats(at: nil)
     }
 
     // MARK: Inputs
@@ -468,8 +470,7 @@ final class Pipeline: @unchecked Sendable {
     private func emit(_ candidate: Candidate, _ attribution: Attribution) {
         let event = candidate.event
         for rule in rules.matches(for: event, attribution: attribution, candidates: candidate.rules) {
-            guard repeats.admit(rule: rules.rules[rule].name, event: event, attribution: attribution) != nil
-            else {
+            guard repeats.admit(rule: rules.rules[rule].name, event: event, attribution: attribution) else {
                 statistics.repeats.wrappingAdd(1, ordering: .relaxed)
                 continue
             }
@@ -477,6 +478,7 @@ final class Pipeline: @unchecked Sendable {
             var alert = rules.alert(rule: rule, event: event, attribution: attribution)
             alert.id = grounds.add(
                 alert, rule: rule, of: rules, event: event, attribution: attribution, records: candidate.records)
+            repeats.keep(alert)
             // Before the alert: it is printed by another thread, and a container that goes on meanwhile does more harm.
             if let actions = actions[rule], let container = attribution.container {
                 // Who has broken out of a nested container is in the outer one, which chose how the inner one is called.
@@ -490,6 +492,14 @@ final class Pipeline: @unchecked Sendable {
             if let container = attribution.container { history.add(alert, of: container.id) }
             // The inventory's own events carry no stamp of the kernel's.
             if event.source != .inventory { statistics.alerted(of: event.time) }
+        }
+    }
+
+    /// How often alerts came again, once no more of the same act is expected; nil: what is counted so far, at the end.
+    private func tellRepeats(at time: UInt64?) {
+        for count in repeats.takeCounts(at: time) {
+            outputs.alert(count.alert)
+            if let container = count.container { history.add(count.alert, of: container) }
         }
     }
 
