@@ -29,14 +29,24 @@ struct LoadedRules: Sendable {
         self.configuration = configuration
         let files = configuration.ruleFiles.flatMap(Self.files)
         self.files = files.map(\.path)
+        rules = try Self.rules(files)
+        actions = try Self.actions(configuration.response, rules)
+    }
+
+    /// Rule files that a command line names, and directories of such.
+    static func rules(at paths: [String]) throws(CommandFailure) -> RuleSet {
+        try rules(
+            paths.flatMap { files(Configuration.RuleFile(path: $0, place: ConfigurationPlace(file: $0))) })
+    }
+
+    private static func rules(_ files: [Configuration.RuleFile]) throws(CommandFailure) -> RuleSet {
         do {
             var texts: [(name: String, text: String)] = []
-            for file in files { texts.append((name: file.path, text: try Self.text(of: file))) }
-            rules = try RuleSet(files: texts)
+            for file in files { texts.append((name: file.path, text: try text(of: file))) }
+            return try RuleSet(files: texts)
         } catch {
             throw CommandFailure(.invalidConfiguration, "the rules are invalid\n\(error)")
         }
-        actions = try Self.actions(configuration.response, rules)
     }
 
     /// A name that no rule has would be an action that never comes.

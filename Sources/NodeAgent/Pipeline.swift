@@ -80,6 +80,7 @@ final class Pipeline: @unchecked Sendable {
     private let history: EventHistory
     private let grounds: AlertGrounds
     private let canary: Canary
+    private let recorder: Recorder
     private let audit: AuditReader?
     private let refusals: RefusedCalls
     private let inputs: Inputs
@@ -127,15 +128,16 @@ final class Pipeline: @unchecked Sendable {
     private static let turn = 256
 
     init(
-        rules inUse: RulesInUse, history: EventHistory, grounds: AlertGrounds, canary: Canary, inventory: Inventory,
-        audit: AuditReader?, refusals: RefusedCalls, inputs: Inputs, outputs: Outputs, wake: WakeEvent,
-        statistics: PipelineStatistics
+        rules inUse: RulesInUse, history: EventHistory, grounds: AlertGrounds, canary: Canary, recorder: Recorder,
+        inventory: Inventory, audit: AuditReader?, refusals: RefusedCalls, inputs: Inputs, outputs: Outputs,
+        wake: WakeEvent, statistics: PipelineStatistics
     ) throws(AuditAssemblerError) {
         rules = inUse.rules
         actions = inUse.actions
         self.history = history
         self.grounds = grounds
         self.canary = canary
+        self.recorder = recorder
         self.inventory = inventory
         self.audit = audit
         self.refusals = refusals
@@ -202,8 +204,7 @@ final class Pipeline: @unchecked Sendable {
         candidates.removeAll(keepingCapacity: true)
         for var candidate in waiting {
             if !candidate.lacksName {
-                rules.candidates(for: candidate.event, into: &matched)
-                guard !matched.isEmpty else { continue }
+                guard isWanted(candidate.event) else { continue }
                 candidate.rules = matched
             }
             candidates.append(candidate)
@@ -280,8 +281,7 @@ final class Pipeline: @unchecked Sendable {
         event.time = container.firstSeen
         event.received = now
         event.pid = container.initProcess?.pid ?? 0
-        rules.candidates(for: event, into: &matched)
-        guard !matched.isEmpty else { return }
+        guard isWanted(event) else { return }
         emit(Candidate(event: event, rules: matched, deadline: 0), inventory.attribution(of: container))
     }
 
@@ -305,8 +305,7 @@ final class Pipeline: @unchecked Sendable {
             event.received = now
             event.pid = leaving.process.key.pid
             event.cgroups = event.append(leaving.cgroups)
-            rules.candidates(for: event, into: &matched)
-            guard !matched.isEmpty else { continue }
+            guard isWanted(event) else { continue }
             emit(Candidate(event: event, rules: matched, deadline: 0), inventory.attribution(of: leaving))
         }
     }
@@ -320,8 +319,7 @@ final class Pipeline: @unchecked Sendable {
             if access.object == nil {
                 keep(Candidate(event: event, rules: [], deadline: deadline(), lacksName: true))
             } else {
-                rules.candidates(for: event, into: &matched)
-                guard !matched.isEmpty else { continue }
+                guard isWanted(event) else { continue }
                 keep(Candidate(event: event, rules: matched, deadline: deadline()))
             }
         }
@@ -361,8 +359,7 @@ final class Pipeline: @unchecked Sendable {
         statistics.normalized.wrappingAdd(1, ordering: .relaxed)
         if event.type.changesMounts, let result = event.result, result >= 0 { remark(event.pid, event.type, result) }
         if canary.hears(event) { return }
-        rules.candidates(for: event, into: &matched)
-        guard !matched.isEmpty else { return }
+        guard isWanted(event) else { return }
         keep(Candidate(event: event, rules: matched, deadline: deadline(), records: assembled.lines))
     }
 
@@ -377,6 +374,12 @@ final class Pipeline: @unchecked Sendable {
     }
 
     // MARK: Judgement
+
+    /// First phase: `matched` has the rules that the event does not rule out. Somebody who records wants the others too.
+    private func isWanted(_ event: KernelEvent) -> Bool {
+        rules.candidates(for: event, into: &matched)
+        return !matched.isEmpty || recorder.isRecording
+    }
 
     private func deadline() -> UInt64 { monotonicNanoseconds() + Self.patience }
 
@@ -469,6 +472,7 @@ final class Pipeline: @unchecked Sendable {
 
     private func emit(_ candidate: Candidate, _ attribution: Attribution) {
         let event = candidate.event
+        if recorder.isRecording { recorder.add(event, attribution, records: candidate.records) }
         for rule in rules.matches(for: event, attribution: attribution, candidates: candidate.rules) {
             guard repeats.admit(rule: rules.rules[rule].name, event: event, attribution: attribution) else {
                 statistics.repeats.wrappingAdd(1, ordering: .relaxed)
