@@ -1,7 +1,7 @@
 #!/bin/bash
 # fuzz.sh - fuzz the parsers of hostile bytes, each for FUZZ_SECONDS (default 60), from the seeds in Fuzz/corpus. No root.
 #
-# usage: fuzz.sh [audit|journal|manifest|metrics|redaction|rules]...      (default all)
+# usage: fuzz.sh [audit|journal|log|manifest|metrics|redaction|rules]...      (default all)
 #
 # Built with libFuzzer and AddressSanitizer in .build-fuzz, module by module: SwiftPM would link programs without a main. What a run
 # finds in coverage stays in .build-fuzz/corpus and is read again by the next one. Exit status 1 on a crash or an input that takes
@@ -53,6 +53,12 @@ build_audit() {
     # of KernelEvents what reads bytes: it needs nothing but EventModel
     module KernelEvents EventModel "${options[@]}" -- Sources/KernelEvents/Audit/*.swift
     program audit Fuzz/AuditRecord.swift "$out/KernelEvents.o" "$out/EventModel.o"
+}
+
+build_log() {
+    module EventModel "" "${options[@]}" -- Sources/EventModel/*.swift
+    module KernelEvents EventModel "${options[@]}" -- Sources/KernelEvents/Audit/*.swift
+    program log Fuzz/AuditLog.swift "$out/KernelEvents.o" "$out/EventModel.o"
 }
 
 build_manifest() {
@@ -121,11 +127,11 @@ run() {
         }' "$log"
 }
 
-[ $# -gt 0 ] || set -- audit journal manifest metrics redaction rules
+[ $# -gt 0 ] || set -- audit journal log manifest metrics redaction rules
 failed=0
 for name in "$@"; do
     case $name in
-        audit|journal|manifest|metrics|redaction|rules) "build_$name"; run "$name" || failed=1 ;;
+        audit|journal|log|manifest|metrics|redaction|rules) "build_$name"; run "$name" || failed=1 ;;
         *) echo "fuzz.sh: unknown parser '$name'" >&2; exit 64 ;;
     esac
 done

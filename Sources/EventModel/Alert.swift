@@ -55,6 +55,8 @@ package struct Alert: Sendable {
     package var tags: [String]
     /// By which `nodeagent explain` finds it; nil for what the agent says about itself.
     package var id: String?
+    /// Of a count that is told at the end of a window (`RepeatFilter`): how often the alert came again after it was told.
+    package var repeats: UInt64?
 
     package init(
         time: UInt64, rule: String, priority: Priority, source: String, output: String,

@@ -40,25 +40,14 @@ final class AlertWriter: Sendable {
             wake.clear()
             alerts.take(into: &waiting)
             for alert in waiting {
-                write(alert.line(format, hostname: hostname, colored: isTerminal))
-                counters.count(alert)
+                // A closed pipe loses the line and not the agent: SIGPIPE is ignored, and the deliverer has it too.
+                writeOutput(alert.line(format, hostname: hostname, colored: isTerminal))
+                // A count is of alerts that were held back: they have a counter of their own.
+                if alert.repeats == nil { counters.count(alert) }
                 deliverer?.send(
                     DeliveryFrame(kind: .alert, payload: alert.line(.json, hostname: hostname, colored: false)))
             }
             if ready & 2 != 0 { return }
-        }
-    }
-
-    /// A closed pipe loses the line and not the agent: SIGPIPE is ignored, and the deliverer has it too.
-    private func write(_ line: [UInt8]) {
-        var rest = line[...]
-        while !rest.isEmpty {
-            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
-            if count < 0 {
-                if errno == EINTR { continue }
-                return
-            }
-            rest = rest.dropFirst(count)
         }
     }
 }

@@ -25,6 +25,29 @@ enum Control {
         return response
     }
 
+    /// A connection on which the agent has taken the request, for what comes after its response.
+    static func open(_ request: ControlRequest, _ runtimeDirectory: String?) -> OwnedDescriptor {
+        let directory = runtimeDirectory ?? Configuration().resolvedRuntimeDirectory(environment())
+        guard getuid() == 0 else { exit(.missingRight, "\(request.command.rawValue) needs root") }
+        let response: ControlResponse
+        do {
+            if let connection = try ControlClient.open(request, at: directory + "/control.sock") {
+                // Byte by byte: what comes behind the line is the caller's.
+                var line: [UInt8] = []
+                while line.count < 4096, let byte = try connection.readAll(limit: 1).first, byte != UInt8(ascii: "\n") {
+                    line.append(byte)
+                }
+                response = try JSONDecoder().decode(ControlResponse.self, from: Data(line))
+                if response.error == nil { return connection }
+            } else {
+                exit(.failed, "no agent listens at \(directory)/control.sock (another place: --runtime-directory)")
+            }
+        } catch {
+            exit(.failed, "the agent did not answer: \(error)")
+        }
+        exit(.refused, response.error ?? "the agent refuses")
+    }
+
     /// Asks the agent; without one, does `alone` under the lock that an agent would hold. Prints what was done, and exits
     /// with the status of the worst.
     static func act(

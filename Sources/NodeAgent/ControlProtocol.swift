@@ -15,6 +15,8 @@ struct ControlRequest: Codable, Sendable {
         case history
         /// Why `alert` was told; without one, the last.
         case explain
+        /// Hand out what is judged, a `RecordedEvent` a line after the response, until the connection is closed.
+        case record
     }
     var version = 1
     var command: Command

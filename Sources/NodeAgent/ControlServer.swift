@@ -15,18 +15,21 @@ final class ControlServer: Sendable {
     private let containers = Mutex<[Container]>([])
     private let handler: @Sendable (ControlRequest) -> ControlResponse
     private let deviations: @Sendable (Container) -> [ProcessPrivileges]
+    private let recorder: Recorder
 
     private static let requestLimit = 4096
     private static let requestPatience: UInt64 = 2_000_000_000
 
     /// - Parameters:
     ///   - deviations: the processes with other rights than their container; asked for `inventory`.
-    ///   - handler: answers all commands but `inventory`, on the server's thread.
+    ///   - recorder: takes the connections of `record`.
+    ///   - handler: answers all commands but `inventory` and `record`, on the server's thread.
     init(
-        path: String, deviations: @escaping @Sendable (Container) -> [ProcessPrivileges],
+        path: String, deviations: @escaping @Sendable (Container) -> [ProcessPrivileges], recorder: Recorder,
         handler: @escaping @Sendable (ControlRequest) -> ControlResponse
     ) throws(SystemError) {
         self.deviations = deviations
+        self.recorder = recorder
         self.path = path
         self.handler = handler
         socket = OwnedDescriptor(adopting: try unsafe checked(na_listen_unix(path), "bind", path))
@@ -52,10 +55,13 @@ final class ControlServer: Sendable {
 
     private func serve(_ connection: consuming OwnedDescriptor) {
         guard na_peer_uid(connection.rawValue) == 0 else { return }
-        let response = answer(readLine(connection))
-        guard var line = try? JSONEncoder().encode(response) else { return }
-        line.append(UInt8(ascii: "\n"))
-        try? connection.writeAll(Array(line))
+        let request = try? JSONDecoder().decode(ControlRequest.self, from: Data(readLine(connection)))
+        let response = answer(request)
+        if var line = try? JSONEncoder().encode(response) {
+            line.append(UInt8(ascii: "\n"))
+            try? connection.writeAll(Array(line))
+        }
+        if request?.command == .record, response.error == nil { recorder.begin(connection) }
     }
 
     /// Up to the first newline; empty when the peer is too slow, for the whole line, or says too much.
@@ -76,17 +82,17 @@ final class ControlServer: Sendable {
         return []
     }
 
-    private func answer(_ line: [UInt8]) -> ControlResponse {
-        guard let request = try? JSONDecoder().decode(ControlRequest.self, from: Data(line)) else {
-            return ControlResponse(error: "not a request of version 1")
-        }
+    /// - Parameter request: nil for a line that is none.
+    private func answer(_ request: ControlRequest?) -> ControlResponse {
+        guard let request else { return ControlResponse(error: "not a request of version 1") }
         guard request.version == 1 else {
             return ControlResponse(error: "version \(request.version) is not served; this agent speaks version 1")
         }
-        guard request.command != .inventory else {
-            return inventory(of: request.container)
+        return switch request.command {
+        case .inventory: inventory(of: request.container)
+        case .record: recorder.claim()
+        default: handler(request)
         }
-        return handler(request)
     }
 }
 
@@ -109,12 +115,18 @@ extension ControlServer {
 enum ControlClient {
     /// Nil when no agent listens at `path`.
     static func ask(_ request: ControlRequest, at path: String) throws -> ControlResponse? {
+        guard let socket = try open(request, at: path) else { return nil }
+        return try JSONDecoder().decode(ControlResponse.self, from: Data(socket.readAll(limit: 64 << 20)))
+    }
+
+    /// The connection, after the request and before the response; nil when no agent listens at `path`.
+    static func open(_ request: ControlRequest, at path: String) throws -> OwnedDescriptor? {
         let descriptor = unsafe na_connect_unix(path)
         guard descriptor >= 0 else { return nil }
         let socket = OwnedDescriptor(adopting: descriptor)
         var line = try JSONEncoder().encode(request)
         line.append(UInt8(ascii: "\n"))
         try socket.writeAll(Array(line))
-        return try JSONDecoder().decode(ControlResponse.self, from: Data(socket.readAll(limit: 64 << 20)))
+        return socket
     }
 }

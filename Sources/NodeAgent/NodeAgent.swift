@@ -19,10 +19,10 @@ struct NodeAgent: ParsableCommand {
         version: "nodeagent \(version)",
         subcommands: [
             RunCommand.self, StatusCommand.self, InventoryCommand.self, PostureCommand.self, DoctorCommand.self,
-            ExplainCommand.self, CheckConfigCommand.self, RulesCommand.self, FieldsCommand.self, IsolateCommand.self,
-            ReleaseCommand.self,
-            CollectCommand.self, VerifyCommand.self, DeliverCommand.self, ConfinementCommand.self,
-            ConfigurationCommand.self,
+            ExplainCommand.self, CheckConfigCommand.self, RulesCommand.self, FieldsCommand.self, ReplayCommand.self,
+            RecordCommand.self,
+            IsolateCommand.self, ReleaseCommand.self, CollectCommand.self, VerifyCommand.self, DeliverCommand.self,
+            ConfinementCommand.self, ConfigurationCommand.self,
         ]
     )
 }
@@ -48,6 +48,19 @@ struct CommandFailure: Error, CustomStringConvertible {
 func writeError(_ text: String) {
     let bytes = Array(text.utf8)
     _ = unsafe write(STDERR_FILENO, bytes, bytes.count)
+}
+
+/// Writes to standard output; what nobody takes is lost.
+func writeOutput(_ bytes: [UInt8]) {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+        let count = unsafe rest.withUnsafeBytes { unsafe write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+        if count < 0 {
+            if errno == EINTR { continue }
+            return
+        }
+        rest = rest.dropFirst(count)
+    }
 }
 
 /// The text of an errno.

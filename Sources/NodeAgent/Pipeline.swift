@@ -80,6 +80,7 @@ final class Pipeline: @unchecked Sendable {
     private let history: EventHistory
     private let grounds: AlertGrounds
     private let canary: Canary
+    private let recorder: Recorder
     private let audit: AuditReader?
     private let refusals: RefusedCalls
     private let inputs: Inputs
@@ -127,15 +128,16 @@ final class Pipeline: @unchecked Sendable {
     private static let turn = 256
 
     init(
-        rules inUse: RulesInUse, history: EventHistory, grounds: AlertGrounds, canary: Canary, inventory: Inventory,
-        audit: AuditReader?, refusals: RefusedCalls, inputs: Inputs, outputs: Outputs, wake: WakeEvent,
-        statistics: PipelineStatistics
+        rules inUse: RulesInUse, history: EventHistory, grounds: AlertGrounds, canary: Canary, recorder: Recorder,
+        inventory: Inventory, audit: AuditReader?, refusals: RefusedCalls, inputs: Inputs, outputs: Outputs,
+        wake: WakeEvent, statistics: PipelineStatistics
     ) throws(AuditAssemblerError) {
         rules = inUse.rules
         actions = inUse.actions
         self.history = history
         self.grounds = grounds
         self.canary = canary
+        self.recorder = recorder
         self.inventory = inventory
         self.audit = audit
         self.refusals = refusals
@@ -182,9 +184,11 @@ final class Pipeline: @unchecked Sendable {
             takeRecords()
             judgeCandidates()
             tellLeavings()
+            tellRepeats(at: realtimeNanoseconds())
             expire()
             statistics.turns.wrappingAdd(1, ordering: .relaxed)
         }
+        tellRepeats(at: nil)
     }
 
     // MARK: Inputs
@@ -200,8 +204,7 @@ final class Pipeline: @unchecked Sendable {
         candidates.removeAll(keepingCapacity: true)
         for var candidate in waiting {
             if !candidate.lacksName {
-                rules.candidates(for: candidate.event, into: &matched)
-                guard !matched.isEmpty else { continue }
+                guard isWanted(candidate.event) else { continue }
                 candidate.rules = matched
             }
             candidates.append(candidate)
@@ -278,8 +281,7 @@ final class Pipeline: @unchecked Sendable {
         event.time = container.firstSeen
         event.received = now
         event.pid = container.initProcess?.pid ?? 0
-        rules.candidates(for: event, into: &matched)
-        guard !matched.isEmpty else { return }
+        guard isWanted(event) else { return }
         emit(Candidate(event: event, rules: matched, deadline: 0), inventory.attribution(of: container))
     }
 
@@ -303,8 +305,7 @@ final class Pipeline: @unchecked Sendable {
             event.received = now
             event.pid = leaving.process.key.pid
             event.cgroups = event.append(leaving.cgroups)
-            rules.candidates(for: event, into: &matched)
-            guard !matched.isEmpty else { continue }
+            guard isWanted(event) else { continue }
             emit(Candidate(event: event, rules: matched, deadline: 0), inventory.attribution(of: leaving))
         }
     }
@@ -318,8 +319,7 @@ final class Pipeline: @unchecked Sendable {
             if access.object == nil {
                 keep(Candidate(event: event, rules: [], deadline: deadline(), lacksName: true))
             } else {
-                rules.candidates(for: event, into: &matched)
-                guard !matched.isEmpty else { continue }
+                guard isWanted(event) else { continue }
                 keep(Candidate(event: event, rules: matched, deadline: deadline()))
             }
         }
@@ -359,8 +359,7 @@ final class Pipeline: @unchecked Sendable {
         statistics.normalized.wrappingAdd(1, ordering: .relaxed)
         if event.type.changesMounts, let result = event.result, result >= 0 { remark(event.pid, event.type, result) }
         if canary.hears(event) { return }
-        rules.candidates(for: event, into: &matched)
-        guard !matched.isEmpty else { return }
+        guard isWanted(event) else { return }
         keep(Candidate(event: event, rules: matched, deadline: deadline(), records: assembled.lines))
     }
 
@@ -375,6 +374,12 @@ final class Pipeline: @unchecked Sendable {
     }
 
     // MARK: Judgement
+
+    /// First phase: `matched` has the rules that the event does not rule out. Somebody who records wants the others too.
+    private func isWanted(_ event: KernelEvent) -> Bool {
+        rules.candidates(for: event, into: &matched)
+        return !matched.isEmpty || recorder.isRecording
+    }
 
     private func deadline() -> UInt64 { monotonicNanoseconds() + Self.patience }
 
@@ -467,9 +472,9 @@ final class Pipeline: @unchecked Sendable {
 
     private func emit(_ candidate: Candidate, _ attribution: Attribution) {
         let event = candidate.event
+        if recorder.isRecording { recorder.add(event, attribution, records: candidate.records) }
         for rule in rules.matches(for: event, attribution: attribution, candidates: candidate.rules) {
-            guard repeats.admit(rule: rules.rules[rule].name, event: event, attribution: attribution) != nil
-            else {
+            guard repeats.admit(rule: rules.rules[rule].name, event: event, attribution: attribution) else {
                 statistics.repeats.wrappingAdd(1, ordering: .relaxed)
                 continue
             }
@@ -477,6 +482,7 @@ final class Pipeline: @unchecked Sendable {
             var alert = rules.alert(rule: rule, event: event, attribution: attribution)
             alert.id = grounds.add(
                 alert, rule: rule, of: rules, event: event, attribution: attribution, records: candidate.records)
+            repeats.keep(alert)
             // Before the alert: it is printed by another thread, and a container that goes on meanwhile does more harm.
             if let actions = actions[rule], let container = attribution.container {
                 // Who has broken out of a nested container is in the outer one, which chose how the inner one is called.
@@ -490,6 +496,14 @@ final class Pipeline: @unchecked Sendable {
             if let container = attribution.container { history.add(alert, of: container.id) }
             // The inventory's own events carry no stamp of the kernel's.
             if event.source != .inventory { statistics.alerted(of: event.time) }
+        }
+    }
+
+    /// How often alerts came again, once no more of the same act is expected; nil: what is counted so far, at the end.
+    private func tellRepeats(at time: UInt64?) {
+        for count in repeats.takeCounts(at: time) {
+            outputs.alert(count.alert)
+            if let container = count.container { history.add(count.alert, of: container) }
         }
     }
 

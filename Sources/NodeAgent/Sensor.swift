@@ -51,6 +51,7 @@ final class Sensor: Sendable {
     private let hasSpawner = Atomic<Bool>(true)
     private let metrics: MetricsSource
     private let canary: Canary
+    private let recorder: Recorder
     private let reload: RuleReload
     /// The containers that ran already.
     private let running: [ContainerDiscovery]
@@ -200,12 +201,14 @@ final class Sensor: Sendable {
         let marks = marks
         let started = monotonicNanoseconds()
         let timed = TimedReader()
+        let recorder = try Recorder(hostname: hostname())
+        self.recorder = recorder
         let control = try ControlServer(
             path: setup.runtimeDirectory + "/control.sock",
             deviations: { container in
                 // A process' files may lie on a file system that does not answer.
                 timed.run(timeout: 1_000_000_000) { containerReader.deviations(in: container) } ?? []
-            }
+            }, recorder: recorder
         ) { request in
             switch request.command {
             case .isolate, .release:
@@ -217,7 +220,7 @@ final class Sensor: Sendable {
                 return ControlResponse(history: String(decoding: history.lines(of: id), as: UTF8.self))
             case .explain:
                 return grounds.answer(request)
-            case .inventory, .status:
+            case .inventory, .status, .record:
                 let actions = responder.status
                 return ControlResponse(
                     agent: AgentListing(
@@ -252,8 +255,8 @@ final class Sensor: Sendable {
         let pipeline = try Pipeline(
             rules: Pipeline.RulesInUse(
                 rules: setup.loaded.rules, actions: setup.loaded.actions, watched: ruleSet.watched),
-            history: history, grounds: grounds, canary: canary, inventory: inventory, audit: auditReader,
-            refusals: refusals, inputs: inputs,
+            history: history, grounds: grounds, canary: canary, recorder: recorder, inventory: inventory,
+            audit: auditReader, refusals: refusals, inputs: inputs,
             outputs: Pipeline.Outputs(
                 alert: { writer.send($0) },
                 auditNotice: { audit?.note($0) },
@@ -366,6 +369,7 @@ final class Sensor: Sendable {
         if let audit { try run("audit upkeep") { audit.run() } }
         if let cgroups { try run("cgroups") { cgroups.run() } }
         try run("control") { [control] in control.run() }
+        try run("recorder") { [recorder] in recorder.run() }
         try run("housekeeping") { [self] in
             deliverer.start()
             metrics.send()
@@ -455,6 +459,7 @@ final class Sensor: Sendable {
         marks?.requestStop()
         containerWorker.requestStop()
         control.requestStop()
+        recorder.requestStop()
         responder.requestStop()
         // The writer's thread, the first, ends last: it tells what the others did at their end.
         let threads = threads.withLock { $0 }

@@ -22,17 +22,22 @@ extension Alert {
     private func textLine(colored: Bool) -> String {
         let name = colored ? "\u{1b}[\(priority.color)m\(priority.name)\u{1b}[0m" : priority.name
         let reference = id.map { " alert=\($0)" } ?? ""
-        return "\(Timestamp(time).clock): \(name) \(output)\(reference)\n"
+        return "\(Timestamp(time).clock): \(name) \(told)\(reference)\n"
     }
+
+    /// The output, and of a count how many.
+    private var told: String { repeats.map { "\(output) repeats=\($0)" } ?? output }
 
     private func jsonLine(hostname: String) -> [UInt8] {
         var json = JSONText()
         json.raw("{\"hostname\":")
         json.string(hostname)
         json.raw(",\"output\":")
-        json.string("\(Timestamp(time).clock): \(priority.name) \(output)")
+        json.string("\(Timestamp(time).clock): \(priority.name) \(told)")
         json.raw(",\"output_fields\":")
-        let fields = (id.map { [("alert.id", .text($0))] } ?? []) + fields
+        var fields = fields
+        if let id { fields.append(("alert.id", .text(id))) }
+        if let repeats { fields.append(("alert.repeats", .number(Int64(clamping: repeats)))) }
         json.list("{", fields.sorted { $0.name < $1.name }, "}") { json, field in
             json.string(field.name)
             json.raw(":")

@@ -65,33 +65,4 @@ import Testing
         who.certainty = .ambiguous("a\nb")
         #expect(try alert("x", Samples.open("/x"), who).output.hasSuffix(#" attribution=ambiguous (a\nb)"#))
     }
-
-    @Test func repeats() {
-        var filter = RepeatFilter(window: 1_000, capacity: 2)
-        var event = Samples.open("/x")
-        event.time = 10_000
-        let who = Samples.inside()
-        #expect(filter.admit(rule: "A", event: event, attribution: who) == 0)
-        event.time = 10_999
-        #expect(filter.admit(rule: "A", event: event, attribution: who) == nil)
-        event.time = 9_001
-        #expect(filter.admit(rule: "A", event: event, attribution: who) == nil)
-        #expect(filter.admit(rule: "B", event: event, attribution: who) == 0)
-        event.time = 11_000
-        #expect(filter.admit(rule: "A", event: event, attribution: who) == 2)
-        #expect(filter.suppressed == 2)
-        // A third act drives out the oldest, A.
-        #expect(filter.admit(rule: "A", event: event, attribution: Samples.host) == 0)
-        #expect(filter.admit(rule: "A", event: event, attribution: who) == 0)
-        var other = Samples.open("/y")
-        other.time = 11_000
-        #expect(filter.admit(rule: "A", event: other, attribution: who) == 0)
-        // The same device under two names is one object.
-        var device = Samples.open("/dev/a")
-        device.object = Samples.disk
-        #expect(filter.admit(rule: "C", event: device, attribution: who) == 0)
-        var mount = Samples.event(.mount, name: "/dev/b")
-        mount.object = Samples.disk
-        #expect(filter.admit(rule: "C", event: mount, attribution: who) == nil)
-    }
 }

@@ -58,6 +58,12 @@ def field(alert, name):
 
 
 SLACK = 15000000                         # ns: the kernel stamps audit records with its coarse clock (10 ms at HZ=100)
+REPEATS = 1.5                            # s after an alert at which the count of its repeats comes (RepeatFilter)
+
+
+def times(alerts):
+    """How many acts they tell of: one each, and a count as many as were held back."""
+    return sum((a.get("output_fields") or {}).get("alert.repeats", 1) for a in alerts)
 
 
 def event_time(alert):
@@ -917,12 +923,13 @@ class Test:
         return found
 
     def expect(self, rule, container, since, end=None, priority=None, only=True, patience=0):
-        """An alert of this rule about this container, no earlier than `since`; no other rule of ours about it (only=True).
+        """An alert of this rule about this container, no earlier than `since`; no other rule of ours about it (only=True). The
+        count of repeats is one too: an act like the one before it within a second is told by it, REPEATS s after that one.
         patience: seconds more than usual."""
         agent = self.session.agent
         if agent is None:
             return None
-        limit = time.monotonic() + self.machine.alert_wait + patience
+        limit = time.monotonic() + self.machine.alert_wait + REPEATS + patience
         with agent.changed:
             while True:
                 found = [a for a in agent.alerts if a.get("rule") == rule and is_since(a, since) and is_about(a, container)]

@@ -33,6 +33,20 @@ import Testing
         #expect(fields["reasons"] as? [String] == ["a", "b"])
     }
 
+    @Test func countSaysHowMany() throws {
+        var count = alert
+        count.id = "a-1"
+        count.repeats = 41
+        let text = String(decoding: count.line(.text, hostname: "n", colored: false), as: UTF8.self)
+        #expect(text.hasSuffix(" name repeats=41 alert=a-1\n"))
+        let object = try #require(
+            try JSONSerialization.jsonObject(with: Data(count.line(.json, hostname: "n", colored: false)))
+                as? [String: Any])
+        #expect((object["output"] as? String)?.hasSuffix(" name repeats=41") == true)
+        let fields = try #require(object["output_fields"] as? [String: Any])
+        #expect(fields["alert.repeats"] as? Int == 41 && fields["alert.id"] as? String == "a-1")
+    }
+
     @Test func colorsOnATerminalOnly() {
         let plain = String(decoding: alert.line(.text, hostname: "n", colored: false), as: UTF8.self)
         let colored = String(decoding: alert.line(.text, hostname: "n", colored: true), as: UTF8.self)

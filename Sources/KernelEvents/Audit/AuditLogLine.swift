@@ -9,6 +9,16 @@ package struct AuditLogLine: Sendable {
     /// From `audit(` to the end of the line, its line break not included.
     package var payload: Range<Int>
 
+    /// The record as it came from the kernel: auditd parts what it adds (`log_format = ENRICHED`) from it by 0x1D, a byte
+    /// that the kernel writes in no record.
+    @_lifetime(copy line)
+    package func record(in line: Span<UInt8>) -> Span<UInt8> {
+        var end = payload.lowerBound
+        while end < payload.upperBound, line[end] != 0x1D { end += 1 }
+        while end > payload.lowerBound, line[end - 1] == 0x20 { end -= 1 }
+        return line.extracting(payload.lowerBound..<end)
+    }
+
     /// Nil for a line without a `msg=audit(` in front of its fields.
     package init?(_ line: Span<UInt8>) {
         var end = line.count

@@ -55,8 +55,11 @@ package enum AuditRecordType {
         return nil
     }
 
-    /// The number of a name as a log line has it, `UNKNOWN[1420]` included.
+    /// The number of a name as a log line has it, `UNKNOWN[1420]` and, as the kernel's own log has it, `1420` included.
     package static func number(of name: Span<UInt8>) -> UInt16? {
+        if name.count > 0, name[0] &- UInt8(ascii: "0") <= 9 {
+            return AuditNumber.decimal(name).flatMap { UInt16(exactly: $0) }
+        }
         if name.count > 9, name[name.count - 1] == UInt8(ascii: "]"), isPrefix("UNKNOWN[", of: name) {
             let digits = name.extracting(8..<(name.count - 1))
             return AuditNumber.decimal(digits).flatMap { UInt16(exactly: $0) }

@@ -1,8 +1,8 @@
 import ArgumentParser
 
-/// `nodeagent rules`: what rule files say, without starting anything.
+/// `nodeagent rules`: what rule files say and do, without starting anything.
 struct RulesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "rules", abstract: "Check and list detection rules.",
-        subcommands: [RulesCheckCommand.self, RulesListCommand.self, RulesCoverageCommand.self])
+        commandName: "rules", abstract: "Check, list and test detection rules.",
+        subcommands: [RulesCheckCommand.self, RulesListCommand.self, RulesTestCommand.self, RulesCoverageCommand.self])
 }

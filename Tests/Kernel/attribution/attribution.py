@@ -4,7 +4,8 @@ import subprocess
 import threading
 import time
 
-from harness import ENVIRON, ENVIRON_OUTSIDE, IMAGE, PREFIX, PRIVILEGED, UEVENT, Failure, act, check, field, numbered, want
+from harness import (ENVIRON, ENVIRON_OUTSIDE, IMAGE, PREFIX, PRIVILEGED, REPEATS, UEVENT, Failure, act, check, field, numbered, times,
+                     want)
 
 READ = ("offender", "r", "open", "/proc/1/environ", "RDONLY")
 
@@ -160,25 +161,25 @@ def short_lived(t):
             return
         wanted = count * each * 2
         limit = time.monotonic() + t.machine.alert_wait
-        while len({a["output_fields"]["proc.pid"] for a in t.alerts(since, rules=(ENVIRON,))}) < wanted and time.monotonic() < limit:
+        while times(t.alerts(since, rules=(ENVIRON,))) < wanted and time.monotonic() < limit + REPEATS:
             time.sleep(0.1)
-        every = t.alerts(since, rules=(ENVIRON, ENVIRON_OUTSIDE))
-        # a pid is used once in this time
-        told = list({a["output_fields"]["proc.pid"]: a for a in every}.values())
+        # a pid is used once in this time, and what is held back of a container's acts is in its counts
+        every = {(a["output_fields"]["proc.pid"], a["output_fields"].get("alert.repeats")): a
+                 for a in t.alerts(since, rules=(ENVIRON, ENVIRON_OUTSIDE))}.values()
         names = {container.id[:12]: container.name for container in containers}
-        wrong = [a for a in told if names.get(str(field(a, "id"))[:12]) is None or marked(a) not in (None, names[str(field(a, "id"))[:12]])]
+        wrong = [a for a in every if names.get(str(field(a, "id"))[:12]) is None or marked(a) not in (None, names[str(field(a, "id"))[:12]])]
         for container in containers:
-            own = [a for a in told if str(field(a, "id"))[:12] == container.id[:12]]
-            if len(own) > 2 * each:
-                wrong += own[2 * each:]
+            own = [a for a in every if str(field(a, "id"))[:12] == container.id[:12]]
+            if times(own) > 2 * each:
+                wrong += own[-1:]
         if wrong:
             raise Failure("%d told of the wrong container, one: %s" % (len(wrong), wrong[0]["output"]))
-        certain = sum(a["output_fields"].get("attribution.certainty") == "certain" for a in told)
-        unnamed = sum(field(a, "name") is None or field(a, "image") is None for a in told)
-        t.note("%d of %d attributed (%d certain, %d told twice), the longest lived %d ms" % (
-            len(told), wanted, certain, len(every) - len(told), longest[0]))
-        if len(told) < wanted * 0.999 or unnamed:
-            raise Failure("%d of %d acts were told, %d without a name or an image" % (len(told), wanted, unnamed))
+        told = times(every)
+        certain = times(a for a in every if a["output_fields"].get("attribution.certainty") == "certain")
+        unnamed = sum(field(a, "name") is None or field(a, "image") is None for a in every)
+        t.note("%d of %d attributed (%d certain) in %d alerts, the longest lived %d ms" % (told, wanted, certain, len(every), longest[0]))
+        if told < wanted * 0.999 or unnamed:
+            raise Failure("%d of %d acts were told, %d without a name or an image" % (told, wanted, unnamed))
     finally:
         for container in containers:
             container.close()

@@ -2,7 +2,7 @@
 import subprocess
 import time
 
-from harness import ENVIRON, ENVIRON_OUTSIDE, Failure, act, seen, want
+from harness import ENVIRON, ENVIRON_OUTSIDE, REPEATS, Failure, act, seen, times, want
 
 PATH = "/proc/1/environ"
 
@@ -39,9 +39,8 @@ def at_once(t):
     for _ in range(turns):
         want(container.run("offender", "second-proc", "/tmp/proc2", "0"), 0)
         time.sleep(0.1)
-    time.sleep(t.machine.settle)
-    pids = {a["output_fields"]["proc.pid"] for a in t.alerts(since, container) if a["rule"] == ENVIRON}
-    t.note("seen %d of %d" % (len(pids), turns))
+    time.sleep(t.machine.settle + REPEATS)
+    t.note("seen %d of %d" % (times(t.alerts(since, container, rules=(ENVIRON,))), turns))
 
 
 @act("environ/host-pid", kernels=("uml", "vm"))
