@@ -18,10 +18,10 @@ import Testing
         return event
     }
 
-    private static func connection(_ type: EventType = .connect, _ remote: String?, port: UInt16 = 443) -> KernelEvent {
-        var event = Samples.event(type, result: 0)
+    private static func connection(_ remote: String) -> KernelEvent {
+        var event = Samples.event(.connect, result: 0)
         event.descriptor = .ipv4
-        event.remote = remote.flatMap { IPAddress($0) }.map { SocketAddress(address: $0, port: port, isVersion6: false) }
+        event.remote = IPAddress(remote).map { SocketAddress(address: $0, port: 443, isVersion6: false) }
         return event
     }
 

@@ -70,7 +70,8 @@ import Testing
                 "/etc/shadow", "/etc/sudoers", "/etc/pam.conf", "/etc/security/pwquality.conf", "/etc/sudoers.d",
                 "/etc/pam.d", "/etc", "/root/.ssh",
             ])
-        #expect(plan.files.values.allSatisfy { $0 == .read })
+        // Failed opens below them count for a rule of reads as well, with whatever flags.
+        #expect(Set(plan.files.filter { $0.value != .read }.map(\.key.path)) == ["/etc", "/root/.ssh"])
         let partly = rules.rules.indices.filter { !rules.gaps(of: $0).isEmpty }.map { rules.rules[$0].name }
         #expect(
             partly == [
