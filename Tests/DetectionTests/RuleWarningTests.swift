@@ -19,7 +19,7 @@ import Testing
         #expect(
             try warnings(text) == [
                 "3:35 unfed: no source here tells `evt.buflen` yet: every comparison with it is false",
-                "3:53 unfed: no source here tells `evt.arg` yet: every comparison with it is false",
+                "3:53 unfed: no source here tells `evt.arg.backlog` yet: every comparison with it is false",
             ])
     }
 
