@@ -62,10 +62,10 @@ int na_audit_set_backlog_limit(int control, uint32_t value) { SET(audit_set_back
 int na_audit_set_backlog_wait_time(int control, uint32_t value) { SET(audit_set_backlog_wait_time(control, value)); }
 int na_audit_set_daemon(int data, uint32_t pid) { SET(audit_set_pid(data, pid, WAIT_NO)); }
 
-/* The caller frees it. The key is the last field; its text lies behind the structure. */
+/* The caller frees it. Texts lie behind the structure, in the order of their fields; the key is the last. */
 static struct audit_rule_data *encode(const struct na_audit_rule *rule) {
-    size_t key = strnlen(rule->key, sizeof rule->key);
-    struct audit_rule_data *data = calloc(1, sizeof *data + key);
+    size_t key = strnlen(rule->key, sizeof rule->key), path = strnlen(rule->path, sizeof rule->path);
+    struct audit_rule_data *data = calloc(1, sizeof *data + path + key);
     if (data == NULL || rule->field_count > 16) { free(data); return NULL; }
     data->flags = rule->list | (rule->prepend ? AUDIT_FILTER_PREPEND : 0);
     data->action = rule->action;
@@ -75,14 +75,19 @@ static struct audit_rule_data *encode(const struct na_audit_rule *rule) {
         data->fields[i] = rule->fields[i];
         data->values[i] = rule->values[i];
         data->fieldflags[i] = rule->operators[i];
+        if ((rule->fields[i] == AUDIT_WATCH || rule->fields[i] == AUDIT_DIR) && data->buflen == 0) {
+            data->values[i] = (uint32_t)path;
+            memcpy(data->buf, rule->path, path);
+            data->buflen = (uint32_t)path;
+        }
     }
     if (key > 0) {
         uint32_t i = data->field_count++;
         data->fields[i] = AUDIT_FILTERKEY;
         data->values[i] = (uint32_t)key;
         data->fieldflags[i] = AUDIT_EQUAL;
-        memcpy(data->buf, rule->key, key);
-        data->buflen = (uint32_t)key;
+        memcpy(data->buf + data->buflen, rule->key, key);
+        data->buflen += (uint32_t)key;
     }
     return data;
 }

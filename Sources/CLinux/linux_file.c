@@ -35,6 +35,10 @@ int64_t na_filesystem_magic(int descriptor) {
     return fstatfs(descriptor, &status) == 0 ? (int64_t)(uint64_t)status.f_type : -errno;
 }
 
+static uint64_t nanoseconds(const struct statx_timestamp *time) {
+    return time->tv_sec < 0 ? 0 : (uint64_t)time->tv_sec * 1000000000u + time->tv_nsec;
+}
+
 int na_status(int directory, const char *path, int follow, struct na_file_status *status) {
     struct statx st;
     /* fstatat asks the server of a FUSE file system and waits for it, for good when it does not answer. What is asked here
@@ -45,6 +49,7 @@ int na_status(int directory, const char *path, int follow, struct na_file_status
     *status = (struct na_file_status){
         .device_major = st.stx_dev_major, .device_minor = st.stx_dev_minor, .inode = st.stx_ino, .mode = st.stx_mode,
         .node_major = st.stx_rdev_major, .node_minor = st.stx_rdev_minor, .size = st.stx_size, .owner = st.stx_uid,
+        .modified_ns = nanoseconds(&st.stx_mtime), .changed_ns = nanoseconds(&st.stx_ctime),
     };
     return 0;
 }

@@ -93,7 +93,10 @@ package struct ContainerReader: Sendable {
         if let configuration = found?.configuration {
             describe(configuration, path: found?.path ?? "", user, into: &container, &facts)
             // A user's own word about where it lies makes nothing of the host's his container's.
-            if user == nil { facts.own.root = Self.rootDirectory(configuration, at: found?.path ?? "") }
+            if user == nil {
+                facts.own.root = Self.rootDirectory(configuration, at: found?.path ?? "")
+                container.rootDirectory = facts.own.root
+            }
         }
         describeDocker(user, into: &container, &facts)
         if container.runtime == .podman {
@@ -256,6 +259,9 @@ package struct ContainerReader: Sendable {
             if let number = device.number { container.declaredDevices.insert(number) }
         }
         container.command = configuration.process?.args ?? []
+        container.kubernetesService = configuration.process?.env?
+            .lazy.compactMap { $0.hasPrefix("KUBERNETES_SERVICE_HOST=") ? $0.drop { $0 != "=" }.dropFirst() : nil }
+            .first.flatMap { IPAddress(String($0)) }
         declare(configuration, into: &facts)
     }
 

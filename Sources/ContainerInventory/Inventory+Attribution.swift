@@ -11,7 +11,7 @@ extension Inventory {
         if let found = actor { actor = found.asOf(event, tellsExecs: tellsExecs) }
         var attribution: Attribution
         if let actor {
-            attribution = attribute(actor)
+            attribution = attribute(actor, parent: event.parentPID)
             attribution.process?.isContainerSetup = actor.setup != nil || wasSetup(actor, event)
             // Gone before its own words could be read: a container's first process is what its runtime was told to start.
             if actor.commandLine.isEmpty, let container = attribution.container,
@@ -27,6 +27,9 @@ extension Inventory {
         } else if let uid = attribution.process?.uid {
             attribution.userName = users.name(of: uid)
         }
+        attribution.groupName = groups.name(of: event.gid)
+        attribution.loginName = users.name(of: event.loginUID)
+        attribution.clockOffset = clockOffset
         if let entry = event.procfsEntry { resolve(entry, actor: actor, event: event, into: &attribution, now: now) }
         switch attribution.certainty {
         case .certain: tally.certain += 1
@@ -78,9 +81,11 @@ extension Inventory {
         return path == ended.state.executablePath || path == "/" || path.hasPrefix("/memfd:")
     }
 
-    private func attribute(_ entry: ProcessEntry) -> Attribution {
+    /// - Parameter parent: as the event tells it, 0 where it does not: by now the parent may be gone and another have
+    ///   taken its place.
+    private func attribute(_ entry: ProcessEntry, parent: Int32) -> Attribution {
         var attribution = Attribution(
-            process: entry.record, ancestors: ancestors(of: entry.parentPID), certainty: .unknown)
+            process: entry.record, ancestors: ancestors(of: parent > 0 ? parent : entry.parentPID), certainty: .unknown)
         let (container, certainty) = membership(of: entry)
         attribution.container = container
         attribution.process?.containerID = container?.id

@@ -42,6 +42,7 @@ package struct Inventory: Sendable {
     var table: ProcessTable
     var containerTable: ContainerTable
     var users: UserNames
+    var groups = UserNames(path: "/etc/group")
     /// Found outside their container's cgroup and not told yet; and parents of such, to be looked at. Both bounded.
     var leavings: [CgroupLeaving] = []
     var suspects: [Int32] = []
@@ -61,6 +62,7 @@ package struct Inventory: Sendable {
         containerTable = ContainerTable(limit: limits.containers)
         users = UserNames(path: passwordFile)
         users.refresh()
+        groups.refresh()
         clockOffset = realtimeNanoseconds() &- monotonicNanoseconds()
     }
 
@@ -143,6 +145,7 @@ package struct Inventory: Sendable {
     package mutating func expire(now: UInt64) {
         clockOffset = realtimeNanoseconds() &- monotonicNanoseconds()
         users.refresh()
+        groups.refresh()
         containerTable.retryDescriptions()
         if now > limits.processRetention { table.expire(before: now - limits.processRetention) }
         if now > limits.containerRetention {

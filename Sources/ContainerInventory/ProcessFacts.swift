@@ -27,6 +27,8 @@ package struct ProcessFacts: Sendable, Equatable {
     package var namespacedPID: Int32
     /// Effective uid in the initial user namespace; `UInt32.max` where not known.
     package var uid: UInt32
+    package var capabilities: ProcessCapabilities?
+    package var executableTimes: FileTimes?
 
     package init(
         key: ProcessKey, parentPID: Int32, comm: String = "", executable: FileID? = nil, executablePath: String = "",
@@ -76,13 +78,16 @@ package struct ProcessReader: Sendable {
         // In the order in which a short-lived process loses what the facts are read from.
         facts.commandLine = (try? proc.commandLine(pid)) ?? []
         takeCgroups(into: &facts)
-        facts.executable = try? proc.executable(pid)
+        let executable = try? FileStatus.of(proc.path(pid, "exe"))
+        facts.executable = executable?.file
+        facts.executableTimes = executable?.times
         facts.executablePath = (try? readLink(proc.path(pid, "exe"))) ?? ""
         facts.mountNamespace = try? proc.namespaceByLink(pid, "mnt")
         facts.pidNamespace = try? proc.namespaceByLink(pid, "pid")
         if let status = try? readFile(proc.path(pid, "status"), limit: 1 << 20) {
             facts.namespacedPID = Self.number("NSpid:", in: status, at: .max).flatMap { Int32(exactly: $0) } ?? 0
             facts.uid = Self.number("Uid:", in: status, at: 1).flatMap { UInt32(exactly: $0) } ?? .max
+            facts.capabilities = Self.capabilities(in: status)
         }
         facts.root = try? FileStatus.of(proc.path(pid, "root")).file
         return facts
@@ -131,16 +136,26 @@ package struct ProcessReader: Sendable {
     /// Whether a process of this pid exists, zombies included.
     func exists(_ pid: Int32) -> Bool { (try? FileStatus.of(proc.path(pid, "stat"))) != nil }
 
+    private static func capabilities(in status: [UInt8]) -> ProcessCapabilities? {
+        guard let inheritable = number("CapInh:", in: status, at: 0, radix: 16),
+            let permitted = number("CapPrm:", in: status, at: 0, radix: 16),
+            let effective = number("CapEff:", in: status, at: 0, radix: 16)
+        else { return nil }
+        return ProcessCapabilities(
+            permitted: CapabilitySet(rawValue: permitted), effective: CapabilitySet(rawValue: effective),
+            inheritable: CapabilitySet(rawValue: inheritable))
+    }
+
     /// A number of a line of `/proc/PID/status`, `NSpid:	20636	1`, counted from 0; the last one where there are fewer (of
     /// NSpid that is the innermost namespace's). By bytes: a dictionary of all lines takes five times the reading.
-    static func number(_ name: String, in status: [UInt8], at index: Int) -> UInt64? {
+    static func number(_ name: String, in status: [UInt8], at index: Int, radix: Int = 10) -> UInt64? {
         var position = 0
         while position < status.count {
             let end = status[position...].firstIndex(of: UInt8(ascii: "\n")) ?? status.count
             if status[position..<end].starts(with: name.utf8) {
                 let fields = status[(position + name.utf8.count)..<end].split(separator: UInt8(ascii: "\t"))
                 guard !fields.isEmpty else { return nil }
-                return UInt64(String(decoding: fields[min(index, fields.count - 1)], as: UTF8.self))
+                return UInt64(String(decoding: fields[min(index, fields.count - 1)], as: UTF8.self), radix: radix)
             }
             position = end + 1
         }

@@ -11,6 +11,8 @@ struct ProcessEntry: Sendable {
     var commandLine: [String] = []
     var uid: UInt32 = .max
     var namespacedPID: Int32 = 0
+    var capabilities: ProcessCapabilities?
+    var executableTimes: FileTimes?
     var cgroupPath = "/"
     var mountNamespace: NamespaceID?
     var pidNamespace: NamespaceID?
@@ -71,6 +73,7 @@ struct ProcessEntry: Sendable {
     /// An exec makes what was known of the program another one's.
     mutating func forgetProgram() {
         executable = nil
+        executableTimes = nil
         executablePath = ""
         commandLine = []
         comm = ""
@@ -107,9 +110,11 @@ struct ProcessEntry: Sendable {
         if facts.executable != nil || !facts.executablePath.isEmpty {
             executable = facts.executable
             executablePath = facts.executablePath
+            executableTimes = facts.executableTimes
         }
         if !facts.commandLine.isEmpty { commandLine = facts.commandLine }
         if facts.uid != .max { uid = facts.uid }
+        capabilities = facts.capabilities ?? capabilities
         if facts.namespacedPID != 0 { namespacedPID = facts.namespacedPID }
         if facts.isCgroupKnown {
             cgroupPath = facts.cgroupPath
@@ -120,10 +125,13 @@ struct ProcessEntry: Sendable {
     }
 
     var record: ProcessRecord {
-        ProcessRecord(
+        var record = ProcessRecord(
             key: key, parentPID: parentPID, comm: comm, executable: executable, executablePath: executablePath,
             commandLine: commandLine, containerID: containerID, isContainerSetup: setup != nil,
             namespacedPID: namespacedPID, uid: uid, exitedAt: exitedAt)
+        record.capabilities = capabilities
+        record.executableTimes = executableTimes
+        return record
     }
 }
 

@@ -47,6 +47,7 @@ struct OCIConfiguration: Decodable, Sendable {
     }
     struct Process: Decodable, Sendable {
         var args: [String]?
+        var env: [String]?
         var user: User?
         var capabilities: Capabilities?
         var noNewPrivileges: Bool?

@@ -110,8 +110,7 @@ extension ConditionCompiler {
             checkHexadecimal(comparison, elements)
             return texts(number, operand, comparison, elements)
         case .address, .network:
-            checkAddresses(operand, elements)
-            return Self.never
+            return addresses(number, operand, comparison, elements)
         }
     }
 

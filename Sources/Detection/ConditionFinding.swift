@@ -97,6 +97,9 @@ extension Program {
         case .textIn, .allIn: return "\(operand) in \(Self.list(setElements[Int(node.literal)]))"
         case .trie: return "\(operand) \(tries[Int(node.literal)].description)"
         case .pattern: return "\(operand) regex \(EscapedText.escaped(patterns[Int(node.literal)].source))"
+        case .network, .notNetwork:
+            let sign = node.test == .network ? "in" : "not in"
+            return "\(operand) \(sign) \(Self.list(networks[Int(node.literal)].map(\.description)))"
         case .operand:
             return "\(operand) \(ValueComparison.all[Int(node.number)]) \(text(ofOperand: node.literal))"
         case .textEqual: return "\(operand) = \(literal(node))"

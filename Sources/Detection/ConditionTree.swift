@@ -27,6 +27,8 @@ indirect enum ConditionTree: Sendable {
         /// A test against one literal that is no equality, prefix or suffix.
         case text(Int32, Program.Test, String)
         case pattern(Int32, BytePattern)
+        /// An address in one of these; negated, in none of them.
+        case networks(Int32, [IPNetwork], isNegated: Bool)
         /// Compared with another operand.
         case operands(Int32, Condition.Comparison, Int32)
     }

@@ -25,7 +25,7 @@ package struct FieldDescription: Sendable {
     package let isFed: Bool
     package var name: String { id.rawValue }
 
-    fileprivate init(
+    init(
         _ id: FieldID, _ type: ValueType, _ phase: Phase, _ description: String, _ example: String
     ) {
         self.id = id
@@ -49,7 +49,10 @@ package struct FieldDescription: Sendable {
 /// Every field that rules can name: the one table behind compilation, `--list` and the documentation.
 package enum FieldCatalog {
     /// The fields that have values.
-    package static let fed: [FieldDescription] = [
+    package static let fed: [FieldDescription] = shared + calls
+
+    /// Those of the event, its file, and who did it.
+    private static let shared: [FieldDescription] = [
         .init(.evtType, .text, .event, "What happened: the call, `write`, `container` or `cgroup_leave`", "openat"),
         .init(.evtTime, .number, .event, "Nanoseconds since the epoch, the kernel's", "1748557198960296886"),
         .init(.evtNum, .number, .event, "Serial of the audit event; as in Falco it is never 0 to a condition", "4711"),
@@ -62,9 +65,9 @@ package enum FieldCatalog {
         .init(.evtIsIOUring, .boolean, .event, "Asked for through io_uring", "false"),
         .init(.evtIsComplete, .boolean, .event, "All records of the event arrived", "true"),
         .init(.evtSource, .text, .event, "Who told: audit, fanotify, connector, inventory", "audit"),
-        .init(.evtArgFlags, .text, .event, "Open flags, joined by |", "O_RDWR|O_CLOEXEC"),
-        .init(.evtArgMode, .text, .event, "Mode argument of creat and mknod, octal", "060660"),
-        .init(.evtArgCmd, .text, .event, "Command of fsconfig", "FSCONFIG_CMD_CREATE"),
+        .init(.evtArgFlags, .text, .event, "Open flags, joined by |; of an exec, what its program is", "O_RDWR|O_CLOEXEC"),
+        .init(.evtArgMode, .text, .event, "Mode argument of creat, mknod and chmod, octal", "060660"),
+        .init(.evtArgCmd, .text, .event, "Command of fsconfig and bpf", "FSCONFIG_CMD_CREATE"),
         .init(
             .evtArgCgroups, .text, .event,
             "Of a cgroup_leave: the cgroups outside in which the process is now, by controllers; v2 is unified",
@@ -77,7 +80,7 @@ package enum FieldCatalog {
         .init(.fdFilename, .text, .event, "Last component of fd.name, else of fd.nameraw", "shadow"),
         .init(.fdDirectory, .text, .event, "Directory of fd.name, else of fd.nameraw", "/etc"),
         .init(.fdNum, .number, .event, "Descriptor that an open returned, -1 when it failed", "3"),
-        .init(.fdTypechar, .text, .event, "f where the event is about a file", "f"),
+        .init(.fdTypechar, .text, .event, "f for a file, 4, 6 and u for sockets", "f"),
         .init(.fdFstype, .text, .event, "proc, sysfs, cgroup or cgroup2; missing for others", "proc"),
         .init(.fdProcPID, .number, .event, "The pid in a path below /proc, in that procfs' namespace", "1"),
         .init(
@@ -101,18 +104,18 @@ package enum FieldCatalog {
         .init(.procPID, .number, .attribution, "Process, in the host's namespace", "4321"),
         .init(.procPpid, .number, .attribution, "Parent process, in the host's namespace", "4300"),
         .init(.procVpid, .number, .attribution, "Process, in its own pid namespace", "7"),
-        .init(.procName, .text, .attribution, "Name that the process shows, 15 bytes at most", "cat"),
-        .init(.procExepath, .text, .attribution, "Path of the program", "/usr/bin/cat"),
-        .init(.procExe, .text, .attribution, "First argument, the name it was called by", "cat"),
-        .init(.procCmdline, .text, .attribution, "proc.name and proc.args", "cat /etc/shadow"),
-        .init(.procArgs, .text, .attribution, "Arguments without the first, joined by blanks", "/etc/shadow"),
+        .init(.procName, .text, .event, "Name that the process shows, 15 bytes at most", "cat"),
+        .init(.procExepath, .text, .event, "Path of the program", "/usr/bin/cat"),
+        .init(.procExe, .text, .event, "First argument, the name it was called by", "cat"),
+        .init(.procCmdline, .text, .event, "proc.name and proc.args", "cat /etc/shadow"),
+        .init(.procArgs, .text, .event, "Arguments without the first, joined by blanks", "/etc/shadow"),
         .init(.procPname, .text, .attribution, "Name of the parent", "sh"),
         .init(.procPcmdline, .text, .attribution, "Name and arguments of the parent", "sh -c true"),
         .init(
             .procAname, .text, .attribution, "Name of an ancestor: [1] the parent, …; without index any of them",
             "containerd-shim"),
-        .init(.procTty, .text, .attribution, "Controlling terminal, 0 for none", "pts0"),
-        .init(.procCwd, .text, .attribution, "Working directory", "/root"),
+        .init(.procTty, .text, .event, "Controlling terminal, 0 for none", "pts0"),
+        .init(.procCwd, .text, .event, "Working directory, closed by a slash", "/root/"),
         .init(
             .procIsContainerSetup, .boolean, .attribution,
             "A runtime that sets the container up, not yet its workload", "false"),
@@ -126,8 +129,8 @@ package enum FieldCatalog {
         .init(
             .procApid, .number, .attribution, "An ancestor, in the host's namespace, counted as in proc.aname",
             "4300"),
-        .init(.procCmdnargs, .number, .attribution, "Number of arguments, the first not counted", "1"),
-        .init(.procExeline, .text, .attribution, "proc.exe and proc.args", "cat /etc/shadow"),
+        .init(.procCmdnargs, .number, .event, "Number of arguments, the first not counted", "1"),
+        .init(.procExeline, .text, .event, "proc.exe and proc.args", "cat /etc/shadow"),
         .init(
             .containerID, .text, .attribution,
             "First 12 digits of the id; host for the host's own; missing where it is not known", "c8a1e44e20da"),

@@ -12,9 +12,16 @@ extension FieldExtraction {
         case .userName: store.value(attribution.userName)
         case .procAname, .procAexe, .procAexepath, .procAcmdline, .procApid:
             ancestors(field, index: index, attribution, into: &store)
+        case .procDuration, .procPpidDuration, .procPIDTs, .procPpidTs, .procIsExeUpperLayer, .procIsExeLowerLayer,
+            .procIsExeFromMemfd, .procExeIno, .procExeInoCtime, .procExeInoMtime, .procExeInoCtimeDurationProcStart,
+            .threadCapPermitted, .threadCapInheritable, .threadCapEffective, .containerStartTs, .containerDuration,
+            .evtArgFlags:
+            program(field, event, attribution, into: &store)
+        case .userLoginname: store.value(attribution.loginName)
+        case .groupName: store.value(attribution.groupName)
+        case .fdSipName, .fdRipName: serverName(event, attribution, into: &store)
         case .procPID, .procPpid, .procVpid, .procName, .procExepath, .procExe, .procCmdline, .procArgs, .procPname,
-            .procPcmdline, .procPexe, .procPexepath, .procCmdnargs, .procExeline, .procTty, .procCwd,
-            .procIsContainerSetup:
+            .procPcmdline, .procPexe, .procPexepath, .procCmdnargs, .procExeline, .procIsContainerSetup:
             process(field, index: index, event: event, attribution, into: &store)
         case .attributionCertainty: store.value(attribution.certainty.name)
         default: container(field, event: event, attribution, into: &store)
@@ -31,8 +38,7 @@ extension FieldExtraction {
         case .procPID: return number(process?.key.pid ?? event.pid)
         case .procPpid: return number(process?.parentPID ?? event.parentPID)
         case .procVpid: return number(process?.namespacedPID ?? 0)
-        // The record has the name that the process had at the act; the table's may be older or younger.
-        case .procName: return event.comm.isPresent ? text(event.comm) : store.value(name(of: process))
+        case .procName: return store.value(name(of: process))
         case .procExepath: return path(of: process).map { store.value($0) } ?? text(event.executable)
         case .procExe: return store.value(process?.commandLine.first)
         case .procCmdline: return commandLine(process, into: &store)
@@ -43,22 +49,20 @@ extension FieldExtraction {
         case .procPcmdline: return commandLine(parent, into: &store)
         case .procPexe: return store.value(parent?.commandLine.first)
         case .procPexepath: return store.value(path(of: parent))
-        case .procTty: return terminal(event, into: &store)
-        case .procCwd: return text(event.workingDirectory)
         case .procIsContainerSetup: return boolean(process?.isContainerSetup)
         default: return .missing
         }
     }
 
-    private static func number(_ pid: Int32) -> Value { pid == 0 ? .missing : .number(Int64(pid)) }
+    static func number(_ pid: Int32) -> Value { pid == 0 ? .missing : .number(Int64(pid)) }
 
-    private static func boolean(_ value: Bool?) -> Value { value.map { .boolean($0) } ?? .missing }
+    static func boolean(_ value: Bool?) -> Value { value.map { .boolean($0) } ?? .missing }
 
     private static func name(of process: ProcessRecord?) -> String? {
         process?.comm.isEmpty == false ? process?.comm : nil
     }
 
-    private static func path(of process: ProcessRecord?) -> String? {
+    static func path(of process: ProcessRecord?) -> String? {
         process?.executablePath.isEmpty == false ? process?.executablePath : nil
     }
 
@@ -108,12 +112,6 @@ extension FieldExtraction {
         }
     }
 
-    /// Audit writes `(none)`, Falco 0.
-    private static func terminal(_ event: KernelEvent, into store: inout ValueStore) -> Value {
-        guard event.terminal.isPresent else { return .missing }
-        return event.bytes(event.terminal).elementsEqual("(none)".utf8) ? store.value("0") : text(event.terminal)
-    }
-
     /// The host's own process, for certain: an unknown one could be anybody's.
     private static func isHost(_ attribution: Attribution) -> Bool {
         guard attribution.certainty == .certain, attribution.container == nil else { return false }
@@ -158,8 +156,12 @@ extension FieldExtraction {
 
 extension FieldExtraction {
     /// The words of `proc.args`, as a list.
-    static func words(of field: FieldID, _ attribution: Attribution, into store: inout ValueStore) -> Value {
-        guard field == .procArgs, let process = attribution.process else { return .missing }
+    static func words(
+        of field: FieldID, _ event: KernelEvent, _ attribution: Attribution, into store: inout ValueStore
+    ) -> Value {
+        guard field == .procArgs else { return .missing }
+        if event.commandLine.isPresent { return words(event, from: 1, into: &store) }
+        guard let process = attribution.process else { return .missing }
         return store.value(process.commandLine, from: 1)
     }
 }

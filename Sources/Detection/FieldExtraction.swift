@@ -35,16 +35,22 @@ package enum FieldExtraction {
         case .evtIsComplete: .boolean(event.isComplete)
         case .evtSource: store.value(event.source.name)
         case .evtDir: store.value("<")
-        case .evtArgFlags: flags(event, into: &store)
+        case .evtArgFlags where !event.type.isExec: flags(event, into: &store)
         case .evtArgMode: mode(event, into: &store)
         case .evtArgCmd: command(event, into: &store)
         case .evtArgCgroups: text(event.cgroups)
-        case .fdName: text(event.name)
+        case .evtArgRequest, .evtArgDomain, .evtArgTarget, .evtArgLinkpath, .evtArgOldpath, .evtArgNewpath, .evtArgPath,
+            .evtArgName, .evtArgFilename, .evtArgUID, .evtArgGID, .evtArgFD, .evtArgPID:
+            argument(field, event, into: &store)
+        case .fdName: name(event, into: &store)
         case .fdNameraw: text(event.rawName)
         case .fdFilename: path(event, isDirectory: false)
         case .fdDirectory: path(event, isDirectory: true)
         case .fdNum: descriptor(event)
-        case .fdTypechar: isAboutFile(event) ? store.value("f") : .missing
+        case .fdType, .fdTypechar, .fdIP, .fdCip, .fdSip, .fdLip, .fdRip, .fdNet, .fdCnet, .fdSnet, .fdLnet, .fdRnet,
+            .fdPort, .fdCport, .fdSport, .fdLport, .fdRport, .fdL4proto, .fdSockfamily, .fdIsServer, .fdConnected,
+            .fdNameChanged:
+            descriptor(field, event, attribution, into: &store)
         case .fdFstype: store.value(event.filesystem.name)
         case .fdProcPID: event.procfsEntry.map { .number(Int64($0.pid)) } ?? .missing
         case .fileType: store.value(event.object.flatMap { fileType($0.kind) })
@@ -57,6 +63,17 @@ package enum FieldExtraction {
         case .userUID: userID(event, attribution)
         case .userLoginuid: .number(event.loginUID == .max ? -1 : Int64(event.loginUID))
         case .groupGID: event.gid == .max ? .missing : .number(Int64(event.gid))
+        // The record has the name that the process had at the act; the table's may be older or younger.
+        case .procName where event.comm.isPresent: text(event.comm)
+        case .procExepath where event.type.isExec && event.executable.isPresent: text(event.executable)
+        case .procExe where event.commandLine.isPresent, .procCmdline where event.commandLine.isPresent,
+            .procArgs where event.commandLine.isPresent, .procCmdnargs where event.commandLine.isPresent,
+            .procExeline where event.commandLine.isPresent:
+            commandLine(field, index: index, event, into: &store)
+        case .procTty where event.source == .audit: terminal(event, into: &store)
+        case .procCwd: workingDirectory(event, into: &store)
+        case .procIsExeFromMemfd where event.executable.isPresent:
+            .boolean(isInMemory(event.bytes(event.executable)))
         default: attribution.map { read(field, index: index, event: event, known: $0, into: &store) } ?? .unknown
         }
     }
@@ -129,6 +146,7 @@ package enum FieldExtraction {
     ]
 
     private static func command(_ event: KernelEvent, into store: inout ValueStore) -> Value {
+        if event.type == .bpf { return bpfCommand(event.arguments[0], into: &store) }
         guard event.type == .fsconfig, event.source == .audit else { return .missing }
         let number = event.arguments[1]
         if number < UInt64(commands.count) { return store.value(commands[Int(number)]) }
@@ -151,11 +169,16 @@ package enum FieldExtraction {
     }
 
     private static func descriptor(_ event: KernelEvent) -> Value {
-        guard event.type.isOpen || event.type == .openByHandleAt, let result = event.result else { return .missing }
-        return .number(max(result, -1))
+        guard let result = event.result else { return .missing }
+        switch event.type {
+        case .openByHandleAt, .dup, .dup2, .dup3, .socket, .memfdCreate, .userfaultfd, .ioUringSetup:
+            return .number(max(result, -1))
+        case .accept, .accept4: return .number(max(result, -1))
+        default: return event.type.isOpen ? .number(max(result, -1)) : argument(.evtArgFD, event)
+        }
     }
 
-    private static func isAboutFile(_ event: KernelEvent) -> Bool {
+    static func isAboutFile(_ event: KernelEvent) -> Bool {
         guard event.type.isOpen || event.type == .openByHandleAt || event.type == .write else { return false }
         return event.object != nil || event.name.isPresent || event.rawName.isPresent
     }

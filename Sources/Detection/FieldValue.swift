@@ -1,3 +1,5 @@
+internal import EventModel
+
 /// What a field has to say about an event.
 package enum FieldValue: Sendable, Equatable {
     /// The event has no such thing, or nobody could tell: every comparison with it is false.
@@ -29,6 +31,10 @@ extension FieldValue {
                     (first..<(first + count)).map {
                         String(decoding: store.text[store.range(ofText: $0)], as: UTF8.self)
                     })
+            case .addresses(let first, let count):
+                count == 1
+                    ? .text(store.addresses[first].description)
+                    : .texts((first..<(first + count)).map { store.addresses[$0].description })
             }
     }
 }

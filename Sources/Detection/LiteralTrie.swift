@@ -5,9 +5,9 @@ struct LiteralTrie: Sendable {
         case prefix, suffix, path
     }
 
-    private let direction: Direction
+    let direction: Direction
     /// As the rule has them, for people.
-    private let literals: [String]
+    let literals: [String]
     /// Whether a literal ends at the node.
     private let ends: [Bool]
     /// Where the node's transitions begin in `bytes` and `targets`, ascending by byte; one more than there are nodes.

@@ -80,6 +80,7 @@ extension Program {
                 holds(node, event.text.span.extracting(offset..<(offset + count)))
             case .text(let offset, let count): holds(node, store.text.span.extracting(offset..<(offset + count)))
             case .texts(let first, let count): holds(node, textsFrom: first, count: count, store)
+            case .addresses(let first, let count): holds(node, addressesFrom: first, count: count, store)
             case .missing, .unknown: false
             }
         return isTrue ? .yes : .no
@@ -94,6 +95,18 @@ extension Program {
             return !asksAll
         }
         return asksAll
+    }
+
+    /// One end in one of the networks; for `!=` none of the ends.
+    private func holds(_ node: Node, addressesFrom first: Int, count: Int, _ store: ValueStore) -> Bool {
+        if node.test == .exists { return true }
+        guard node.test == .network || node.test == .notNetwork else { return false }
+        let networks = networks[Int(node.literal)]
+        for number in first..<(first + count) {
+            let address = store.addresses[number]
+            for index in networks.indices where networks[index].contains(address) { return node.test == .network }
+        }
+        return node.test == .notNetwork
     }
 
     private func holds(_ node: Node, _ number: Int64) -> Bool {

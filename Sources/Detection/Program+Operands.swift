@@ -12,7 +12,7 @@ extension Program {
             value = FieldExtraction.read(
                 reference.id, index: reference.index, event: event, attribution: attribution, into: &store)
         case .words(let field):
-            value = attribution.map { FieldExtraction.words(of: field, $0, into: &store) } ?? .unknown
+            value = attribution.map { FieldExtraction.words(of: field, event, $0, into: &store) } ?? .unknown
         case .literal(let text): value = store.value(text)
         case .list(let elements):
             value = list(elements, event: event, attribution: attribution, store: &store)

@@ -26,6 +26,8 @@ struct Program: Sendable {
         case trie
         /// `literal` is an index into `patterns`.
         case pattern
+        /// `literal` is an index into `networks`.
+        case network, notNetwork
         /// `literal` is another operand, `number` an index into `ValueComparison.all`.
         case operand
     }
@@ -55,6 +57,7 @@ struct Program: Sendable {
     private(set) var tries: [LiteralTrie] = []
     private(set) var patterns: [BytePattern] = []
     private(set) var numbers: [Set<Int64>] = []
+    private(set) var networks: [[IPNetwork]] = []
     /// What the sets were made from, for the plans.
     private(set) var setElements: [[String]] = []
 
@@ -122,6 +125,10 @@ struct Program: Sendable {
         case .pattern(let operand, let pattern):
             patterns.append(pattern)
             (node.test, node.operand, node.literal) = (.pattern, operand, Int32(patterns.count - 1))
+        case .networks(let operand, let networks, let isNegated):
+            self.networks.append(networks)
+            (node.test, node.operand, node.literal) =
+                (isNegated ? .notNetwork : .network, operand, Int32(self.networks.count - 1))
         case .operands(let left, let comparison, let right):
             (node.test, node.operand, node.literal) = (.operand, left, right)
             node.number = Int64(ValueComparison.all.firstIndex(of: comparison) ?? 0)

@@ -1,3 +1,5 @@
+internal import EventModel
+
 /// What a field or a transformer has to say about an event, while conditions are evaluated: no `String`, no allocation.
 enum Value: Sendable, BitwiseCopyable {
     case missing
@@ -11,6 +13,8 @@ enum Value: Sendable, BitwiseCopyable {
     case text(offset: Int, count: Int)
     /// Texts of the store, by their numbers.
     case texts(first: Int, count: Int)
+    /// Addresses of the store, by their numbers.
+    case addresses(first: Int, count: Int)
 }
 
 /// The values of one event, each extracted at most once, and the bytes they are made of. It is used again for the next
@@ -18,6 +22,7 @@ enum Value: Sendable, BitwiseCopyable {
 struct ValueStore: Sendable {
     private(set) var text: [UInt8] = []
     private var texts: [Range<Int>] = []
+    private(set) var addresses: [IPAddress] = []
     private var values: [Value]
     /// Which of `values` are this event's: those with the current number.
     private var stamps: [UInt64]
@@ -29,6 +34,7 @@ struct ValueStore: Sendable {
         stamps = Array(repeating: 0, count: count)
         text.reserveCapacity(16 * 1024)
         texts.reserveCapacity(64)
+        addresses.reserveCapacity(32)
     }
 
     /// Forgets the event before.
@@ -36,6 +42,7 @@ struct ValueStore: Sendable {
         stamp += 1
         text.removeAll(keepingCapacity: true)
         texts.removeAll(keepingCapacity: true)
+        addresses.removeAll(keepingCapacity: true)
     }
 
     subscript(operand: Int) -> Value? {
@@ -73,6 +80,13 @@ struct ValueStore: Sendable {
         let bytes = part.utf8Span.span
         for index in 0..<bytes.count { text.append(bytes[index]) }
         return value(from: start)
+    }
+
+    mutating func value(_ address: IPAddress?, or other: IPAddress? = nil) -> Value {
+        let first = addresses.count
+        if let address { addresses.append(address) }
+        if let other { addresses.append(other) }
+        return addresses.count > first ? .addresses(first: first, count: addresses.count - first) : .missing
     }
 
     mutating func value(_ number: some BinaryInteger) -> Value { .number(Int64(clamping: number)) }

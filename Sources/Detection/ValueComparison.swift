@@ -20,6 +20,9 @@ enum ValueComparison {
         case (.number(let left), .number(let right)): return holds(left, comparison, right) ? .yes : .no
         case (.boolean(let left), .boolean(let right)):
             return (left == right) != (comparison == .notEqual) ? .yes : .no
+        case (.addresses(let left, let count), .addresses(let right, let other)):
+            return isOne(of: left..<(left + count), in: right..<(right + other), store) != (comparison == .notEqual)
+                ? .yes : .no
         default: break
         }
         // `in` asks for all of the left's texts, the others for one.
@@ -29,6 +32,13 @@ enum ValueComparison {
             if holds != asksAll { return holds ? .yes : .no }
         }
         return asksAll ? .yes : .no
+    }
+
+    private static func isOne(of left: Range<Int>, in right: Range<Int>, _ store: ValueStore) -> Bool {
+        for number in left {
+            for other in right where store.addresses[number] == store.addresses[other] { return true }
+        }
+        return false
     }
 
     private static func count(_ value: Value) -> Int {

@@ -33,6 +33,10 @@ package struct Container: Sendable, Equatable {
     package var privileges: ContainerPrivileges?
     /// What the runtime was told to start as its first process (`process.args`).
     package var command: [String] = []
+    /// Address of the Kubernetes API that the runtime was told for its environment (KUBERNETES_SERVICE_HOST).
+    package var kubernetesService: IPAddress?
+    /// The host's path of its root file system, as the runtime's configuration names it.
+    package var rootDirectory: String?
     /// Block and character devices that the runtime was told to give it (`linux.devices`).
     package var declaredDevices: Set<DeviceNumber> = []
     package var pidNamespace: NamespaceID?
@@ -117,6 +121,13 @@ package struct Attribution: Sendable {
     /// For an event with a `procfsEntry`: whether that process is the actor itself.
     package var entryIsSelf: Bool?
     package var userName: String?
+    /// Names of the host for the group and for the user that logged in.
+    package var groupName: String?
+    package var loginName: String?
+    /// Of an exec: whether the program lies in the container's own layer; nil where it was not looked at.
+    package var isProgramInUpperLayer: Bool?
+    /// What makes nanoseconds since the epoch of those since boot; 0 where not known.
+    package var clockOffset: UInt64 = 0
 
     package init(
         process: ProcessRecord? = nil, ancestors: [ProcessRecord] = [], container: Container? = nil,

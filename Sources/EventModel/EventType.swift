@@ -5,6 +5,17 @@ package enum EventType: UInt8, CaseIterable, Sendable {
     case mknod, mknodat
     case mount, umount2, fsopen, fsconfig, fsmount, moveMount, openTree, mountSetattr
     case execve, execveat
+    case clone, clone3, unshare, setns
+    case setuid, setgid, capset
+    case kill, ptrace
+    case initModule, finitModule
+    case socket, connect, accept, accept4, bind, listen, sendto, sendmsg
+    case dup, dup2, dup3
+    case symlink, symlinkat, link, linkat
+    case unlink, unlinkat, rmdir, mkdir, mkdirat
+    case rename, renameat, renameat2
+    case chmod, fchmod, fchmodat
+    case memfdCreate, userfaultfd, bpf, ioUringSetup
     /// Content of a file was changed (a fanotify FAN_MODIFY).
     case write
     /// A container started or was found running (`evt.type = container`, as Falco's container plugin has it).
@@ -13,33 +24,6 @@ package enum EventType: UInt8, CaseIterable, Sendable {
     case cgroupLeave
     /// A call that no rule names; it ends in no index.
     case other
-
-    /// The name in the rule language.
-    package var name: String {
-        switch self {
-        case .open: "open"
-        case .openat: "openat"
-        case .openat2: "openat2"
-        case .creat: "creat"
-        case .openByHandleAt: "open_by_handle_at"
-        case .mknod: "mknod"
-        case .mknodat: "mknodat"
-        case .mount: "mount"
-        case .umount2: "umount2"
-        case .fsopen: "fsopen"
-        case .fsconfig: "fsconfig"
-        case .fsmount: "fsmount"
-        case .moveMount: "move_mount"
-        case .openTree: "open_tree"
-        case .mountSetattr: "mount_setattr"
-        case .execve: "execve"
-        case .execveat: "execveat"
-        case .write: "write"
-        case .container: "container"
-        case .cgroupLeave: "cgroup_leave"
-        case .other: "other"
-        }
-    }
 
     package init?(name: some StringProtocol) {
         guard let type = Self.allCases.first(where: { $0.name == name }) else { return nil }
@@ -53,6 +37,31 @@ package enum EventType: UInt8, CaseIterable, Sendable {
         default: false
         }
     }
+
+    /// Whether the event starts a program.
+    package var isExec: Bool { self == .execve || self == .execveat }
+
+    /// Whether the event is about a socket.
+    package var isNetwork: Bool {
+        switch self {
+        case .socket, .connect, .accept, .accept4, .bind, .listen, .sendto, .sendmsg: true
+        default: false
+        }
+    }
+
+    /// Whether the event gives a descriptor another number.
+    package var isDuplication: Bool { self == .dup || self == .dup2 || self == .dup3 }
+
+    /// Whether the event makes a link; what it leads to is `KernelEvent.target`.
+    package var isLink: Bool {
+        switch self {
+        case .symlink, .symlinkat, .link, .linkat: true
+        default: false
+        }
+    }
+
+    /// Whether the event moves a file from `KernelEvent.target` to `KernelEvent.name`.
+    package var isRename: Bool { self == .rename || self == .renameat || self == .renameat2 }
 }
 
 /// Which of the kernel's interfaces told of an event.

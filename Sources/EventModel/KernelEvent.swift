@@ -92,6 +92,12 @@ package struct KernelEvent: Sendable {
     package var object: FileObject?
     package var filesystem: FilesystemKind = .unknown
     package var procfsEntry: ProcfsEntry?
+    /// What the descriptor of the call leads to.
+    package var descriptor: DescriptorKind = .unknown
+    package var transport: Transport = .unknown
+    /// The peer of a connection, where the source tells it.
+    package var remote: SocketAddress?
+    package var local: SocketAddress?
     /// The records of the event came whole; false when some are missing or came after a loss.
     package var isComplete = true
 
@@ -105,6 +111,10 @@ package struct KernelEvent: Sendable {
     package var terminal: TextRange = .none
     /// Of a process that left its container's cgroup: the cgroups in which it is now.
     package var cgroups: TextRange = .none
+    /// Of an exec: its arguments, the name that it was called by first, each closed by a NUL.
+    package var commandLine: TextRange = .none
+    /// What a link leads to, as the caller wrote it for a symbolic one; the former name of what is renamed.
+    package var target: TextRange = .none
     /// The bytes that the ranges above lie in.
     package private(set) var text: [UInt8] = []
 
@@ -138,6 +148,10 @@ package struct KernelEvent: Sendable {
         object = nil
         filesystem = .unknown
         procfsEntry = nil
+        descriptor = .unknown
+        transport = .unknown
+        remote = nil
+        local = nil
         isComplete = true
         name = .none
         rawName = .none
@@ -146,6 +160,8 @@ package struct KernelEvent: Sendable {
         workingDirectory = .none
         terminal = .none
         cgroups = .none
+        commandLine = .none
+        target = .none
     }
 
     /// A copy that holds no more memory than its text needs: for one that is kept.

@@ -17,6 +17,9 @@ package struct ProcessRecord: Sendable {
     /// pid in the process' own, innermost pid namespace; 0 where not known.
     package var namespacedPID: Int32
     package var uid: UInt32
+    /// Nil where they could not be read.
+    package var capabilities: ProcessCapabilities?
+    package var executableTimes: FileTimes?
     /// CLOCK_MONOTONIC nanoseconds of its exit; nil while it lives.
     package var exitedAt: UInt64?
 
@@ -36,5 +39,29 @@ package struct ProcessRecord: Sendable {
         self.namespacedPID = namespacedPID
         self.uid = uid
         self.exitedAt = exitedAt
+    }
+}
+
+/// The capabilities of a process' first thread.
+package struct ProcessCapabilities: Equatable, Sendable {
+    package var permitted: CapabilitySet
+    package var effective: CapabilitySet
+    package var inheritable: CapabilitySet
+    package init(permitted: CapabilitySet, effective: CapabilitySet, inheritable: CapabilitySet) {
+        self.permitted = permitted
+        self.effective = effective
+        self.inheritable = inheritable
+    }
+}
+
+/// When a file changed, nanoseconds since the epoch.
+package struct FileTimes: Equatable, Sendable {
+    /// Its content.
+    package var modified: UInt64
+    /// Content, owner, mode or links.
+    package var changed: UInt64
+    package init(modified: UInt64, changed: UInt64) {
+        self.modified = modified
+        self.changed = changed
     }
 }

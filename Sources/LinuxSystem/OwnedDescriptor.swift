@@ -47,6 +47,7 @@ package struct FileStatus: Equatable, Sendable {
     package let node: DeviceNumber
     package let size: UInt64
     package let owner: UInt32
+    package let times: FileTimes
 
     fileprivate init(_ status: na_file_status) {
         file = FileID(
@@ -55,10 +56,13 @@ package struct FileStatus: Equatable, Sendable {
         node = DeviceNumber(major: status.node_major, minor: status.node_minor)
         size = status.size
         owner = status.owner
+        times = FileTimes(modified: status.modified_ns, changed: status.changed_ns)
     }
 
     package var isDirectory: Bool { mode & 0o170000 == 0o040000 }
     package var isBlock: Bool { mode & 0o170000 == 0o060000 }
+    /// What overlayfs leaves in the upper layer for a file of a lower one that was deleted.
+    package var isWhiteout: Bool { mode & 0o170000 == 0o020000 && node == DeviceNumber(major: 0, minor: 0) }
     package var isRegular: Bool { mode & 0o170000 == 0o100000 }
 
     /// stat(2) of a host path; `following` a last symbolic link or not.

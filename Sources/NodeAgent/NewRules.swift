@@ -45,7 +45,7 @@ final class NewRules: Sendable {
         alerts.add(loaded.rules.rules.filter(\.isEnabled).map { (name: $0.name, priority: $0.priority) })
         responder.use(loaded.configuration.response)
         pipeline.use(
-            Pipeline.RulesInUse(rules: loaded.rules, actions: loaded.actions, watched: ruleSet.watched))
+            Pipeline.RulesInUse(loaded.rules, actions: loaded.actions, plan: plan.audit, ruleSet))
     }
 
     private static func needsRestart(_ source: String) -> CommandFailure {

@@ -40,6 +40,21 @@ final class Pipeline: @unchecked Sendable {
         var actions: [Int: Set<Configuration.Response.Action>]
         /// Files below /sys whose opens count under whichever name.
         var watched: [AuditNormalizer.WatchedObject]
+        /// Host files that rules name and audit watches.
+        var files: [String]
+        /// Programs that start are told of by the connector: no rule of audit does.
+        var takesExecsFromConnector: Bool
+
+        init(
+            _ rules: RuleSet, actions: [Int: Set<Configuration.Response.Action>], plan: AuditPlan,
+            _ ruleSet: AuditRuleSet
+        ) {
+            self.rules = rules
+            self.actions = actions
+            watched = ruleSet.watched
+            files = plan.files.keys.filter { !$0.isDirectory }.map(\.path).sorted()
+            takesExecsFromConnector = rules.wants(.execve) && !plan.calls.contains(.execve)
+        }
     }
 
     /// What it sends out. Called on the pipeline's thread; none may block.
@@ -92,6 +107,9 @@ final class Pipeline: @unchecked Sendable {
     private var inventory: Inventory
     private var assembler: AuditAssembler
     private var normalizer: AuditNormalizer
+    private var descriptors: DescriptorReading
+    private var layers = ProgramLayers()
+    private var takesExecsFromConnector: Bool
     private var repeats = RepeatFilter()
     private var candidates: [Candidate] = []
     /// Containers with a description, and those that the rules were told of.
@@ -148,6 +166,8 @@ final class Pipeline: @unchecked Sendable {
         self.statistics = statistics
         assembler = try AuditAssembler()
         normalizer = Self.normalizer(inUse)
+        descriptors = DescriptorReading(files: inUse.files)
+        takesExecsFromConnector = inUse.takesExecsFromConnector
         matched.reserveCapacity(rules.rules.count)
     }
 
@@ -200,6 +220,8 @@ final class Pipeline: @unchecked Sendable {
         actions = inUse.actions
         procfsEntries = inUse.rules.markPlan.procfs
         normalizer = Self.normalizer(inUse)
+        descriptors = DescriptorReading(files: inUse.files)
+        takesExecsFromConnector = inUse.takesExecsFromConnector
         let waiting = candidates
         candidates.removeAll(keepingCapacity: true)
         for var candidate in waiting {
@@ -221,6 +243,7 @@ final class Pipeline: @unchecked Sendable {
             case .fork(let child, _):
                 if inventory.isContainerSetup(child) { outputs.mark(.setup(pid: child)) }
             case .exec(let pid, let facts, let time):
+                if takesExecsFromConnector, let facts { takeExec(facts, time, now) }
                 if inventory.isContainerStart(pid, at: time) { outputs.mark(.started(pid: pid, time: time)) }
                 if inventory.isContainerSetup(pid) {
                     outputs.mark(.setup(pid: pid))
@@ -359,8 +382,20 @@ final class Pipeline: @unchecked Sendable {
         statistics.normalized.wrappingAdd(1, ordering: .relaxed)
         if event.type.changesMounts, let result = event.result, result >= 0 { remark(event.pid, event.type, result) }
         if canary.hears(event) { return }
+        if event.type.isOpen { descriptors.nameFile(&event) }
         guard isWanted(event) else { return }
+        if descriptors.look(&event) {
+            guard isWanted(event) else { return }
+        }
         keep(Candidate(event: event, rules: matched, deadline: deadline(), records: assembled.lines))
+    }
+
+    /// Without a rule of audit for it, a program's start is known from the connector and from `/proc`.
+    private func takeExec(_ facts: ProcessFacts, _ time: UInt64, _ now: UInt64) {
+        event.reset()
+        event.fill(exec: facts, time: time == 0 ? realtimeNanoseconds() : time &+ inventory.clockOffset, received: now)
+        guard isWanted(event) else { return }
+        keep(Candidate(event: event, rules: matched, deadline: deadline()))
     }
 
     /// A container that mounted something may have a procfs or sysfs without marks now.
@@ -416,8 +451,11 @@ final class Pipeline: @unchecked Sendable {
     private func judge(_ candidate: Candidate, isLast: Bool, mustDecide: Bool = false) -> Bool {
         if candidate.lacksName, candidate.event.pid == 0 { return judgeAnonymous(candidate.event) }
         let now = monotonicNanoseconds()
-        let attribution = inventory.attribute(candidate.event, now: now)
+        var attribution = inventory.attribute(candidate.event, now: now)
         announceDiscoveries()
+        if candidate.event.type.isExec, let container = attribution.container {
+            attribution.isProgramInUpperLayer = layers.isUpper(candidate.event, attribution.process, in: container)
+        }
         if !mustDecide, let container = attribution.container, !described.contains(container.id),
             now < candidate.event.received + Self.descriptionPatience
         {
@@ -518,6 +556,7 @@ final class Pipeline: @unchecked Sendable {
         let known = living.map(\.id)
         described.formIntersection(known)
         announced.formIntersection(known)
+        layers.keep(known)
         outputs.published(living)
         guard now >= nextFollowing else { return }
         nextFollowing = now + Self.followInterval

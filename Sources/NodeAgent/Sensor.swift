@@ -254,7 +254,7 @@ final class Sensor: Sendable {
         self.canary = canary
         let pipeline = try Pipeline(
             rules: Pipeline.RulesInUse(
-                rules: setup.loaded.rules, actions: setup.loaded.actions, watched: ruleSet.watched),
+                setup.loaded.rules, actions: setup.loaded.actions, plan: plan.audit, ruleSet),
             history: history, grounds: grounds, canary: canary, recorder: recorder, inventory: inventory,
             audit: auditReader, refusals: refusals, inputs: inputs,
             outputs: Pipeline.Outputs(

@@ -32,7 +32,7 @@ import Testing
         let found = try findings("fd.name in (\(many))", Samples.open("/\u{1B}[31m"), Samples.inside())
         #expect(found[0].text.hasSuffix(", a8, and 12 more)"))
         #expect(found[0].value == #"/\u001b[31m"#)
-        #expect(try findings("proc.tty exists", Samples.open("/x"), Samples.inside())[0].value == "<NA>")
+        #expect(try findings("proc.cwd exists", Samples.open("/x"), Samples.inside())[0].value == "<NA>")
     }
 
     /// Whether binds and the like have to be heard of: only a rule that asks for a block device can do without.

@@ -14,25 +14,25 @@ import Testing
 
     @Test func unfedOncePerField() throws {
         let text =
-            rule("evt.type = open and (fd.sport = 22 or evt.arg.request = 1 or proc.name = x)")
-            + rule("evt.type = open and not fd.sport in (1, 2)", name: "S")
+            rule("evt.type = open and (evt.buflen = 2 or evt.arg.backlog = 1 or proc.name = x)")
+            + rule("evt.type = open and not evt.buflen in (1, 2)", name: "S")
         #expect(
             try warnings(text) == [
-                "3:35 unfed: no source here tells `fd.sport` yet: every comparison with it is false",
-                "3:52 unfed: no source here tells `evt.arg.request` yet: every comparison with it is false",
+                "3:35 unfed: no source here tells `evt.buflen` yet: every comparison with it is false",
+                "3:53 unfed: no source here tells `evt.arg.backlog` yet: every comparison with it is false",
             ])
     }
 
     @Test(arguments: [
-        ("evt.type in (ptrace, connect)", "never matches: no source here tells of `connect`, `ptrace`"),
+        ("evt.type in (flock, close)", "never matches: no source here tells of `close`, `flock`"),
         ("evt.type = open and evt.type = write", "never matches: its condition is true at no event"),
         ("evt.type = open and evt.num = 0", "never matches: its condition is true at no event"),
         ("evt.type = open and proc.name in ()", nil),
-        ("evt.type = open and not fd.sport = 1", nil), ("evt.type = open or evt.type = ptrace", nil),
-        ("evt.type = open and proc.duration > 1", "never matches: no source here tells `proc.duration`"),
+        ("evt.type = open and not evt.buflen = 1", nil), ("evt.type = open or evt.type = flock", nil),
+        ("evt.type = open and proc.nthreads > 1", "never matches: no source here tells `proc.nthreads`"),
         ("evt.type = open and len(proc.env) > 1", "never matches: no source here tells `proc.env`"),
         ("evt.type = open and proc.name = val(proc.sname)", "never matches: no source here tells `proc.sname`"),
-        ("not (evt.type != open or not proc.duration > 1)", "never matches: no source here tells `proc.duration`"),
+        ("not (evt.type != open or not proc.nthreads > 1)", "never matches: no source here tells `proc.nthreads`"),
     ])
     func neverMatches(condition: String, expected: String?) throws {
         let rules = try RuleSet(files: [("f.yaml", rule(condition))])

@@ -215,7 +215,7 @@ import Testing
     }
 
     @Test func warnings() throws {
-        #expect(try Samples.ruleSet("evt.type = ptrace").warnings.count == 1)
+        #expect(try Samples.ruleSet("evt.type = flock").warnings.count == 1)
         let near = "- list: known_privileged_images\n  items: []\n"
         let warnings = try Samples.ruleSet(
             "evt.type = container and container.image in (known_priviledged_images)", before: near

@@ -101,7 +101,7 @@ import Testing
         ("proc.apid[2] exists", false), ("proc.pexe exists", false), ("proc.acmdline[1] = sh", true),
         ("proc.aexepath[0] = /usr/bin/cat", true), ("proc.cmdnargs = 7", true),
         ("proc.exeline startswith '/bin/cat -l'", true), ("evt.arg[flags] = O_WRONLY", true),
-        ("evt.arg.flags = O_WRONLY", true), ("evt.arg.name exists", false), ("evt.rawarg.fd exists", false),
+        ("evt.arg.flags = O_WRONLY", true), ("evt.arg.name exists", true), ("evt.arg.domain exists", false), ("evt.rawarg.fd exists", false),
         ("evt.arg[0] exists", false), ("proc.env[PATH] exists", false), ("proc.env exists", false),
         ("container.mount.dest[/etc*] = x", false), ("container.label.app = x", false), ("evt.dir = <", true),
     ])
@@ -130,7 +130,7 @@ import Testing
         "fd.net = 10.0.0.0/8", "fd.snet in (10.0.0.0/8, fe80::/10, 127.0.0.1)", "fd.rnet intersects (::/0)",
         "evt.buffer bcontains cafebabe", "evt.buffer bstartswith 7f", "evt.buffer contains text", "fd.sport = 22",
     ])
-    func unfedLiterals(condition: String) throws {
+    func literalsOfWhatIsNotThere(condition: String) throws {
         #expect(try !isTrue(condition))
     }
 

@@ -70,8 +70,8 @@ private enum Wire {
             for (index, rule) in rules.enumerated() {
                 #expect(!rules[..<index].contains(rule), "the kernel refuses a rule that is there (EEXIST)")
                 #expect(rule.action == 2, "always")
-                #expect(rule.fields.last == Wire.key(rule.text))
-                #expect(rule.text.hasPrefix("nodeagent-"))
+                let key = try #require(rule.text.firstRange(of: "nodeagent-"))
+                #expect(rule.fields.last == Wire.key(String(rule.text[key.lowerBound...])))
                 #expect(rule.calls.count < 32, "a rule without calls is one for every call")
                 // Which numbers the calls have is known once the machine is.
                 #expect(rule.list != 4 || rule.fields.first?.field == 11)
@@ -302,12 +302,98 @@ private enum Wire {
 
         /// Every group of keys is one of those that the budget can take out.
         @Test func usesOnlyTheGroupsThereAre() throws {
-            let rules = try rules(inodes: ["/sys/kernel": 1, "/sys/a": 2]) {
-                $0.calls = [.mount, .mknod, .fsconfig]
+            let rules = try rules(inodes: ["/sys/kernel": 1, "/sys/a": 2, "/etc": 3]) {
+                $0.calls = [.mount, .mknod, .fsconfig, .execve, .connect, .dup, .setns, .symlink]
                 $0.blockDeviceOpens = true
                 $0.writtenPaths = ["/sys/kernel/x", "/sys/a"]
+                $0.files = [.init(path: "/etc", isDirectory: true): .read, .init(path: "/etc/shadow", isDirectory: false): .read]
+                $0.truncations = true
+                $0.deviceLessWrites = true
             }
-            #expect(Set(rules.map(\.text)) == Set(AuditRuleGroup.allCases.map(\.key)))
+            let keys = rules.compactMap { rule in rule.text.firstRange(of: "nodeagent-").map { rule.text[$0.lowerBound...] } }
+            #expect(Set(keys.map(String.init)) == Set(AuditRuleGroup.allCases.map(\.key)))
+        }
+
+        /// A search of the path starts nothing.
+        @Test func hearsOfProgramsThatStarted() throws {
+            #expect(
+                try rules { $0.calls = [.execve, .execveat] } == [
+                    try rule(
+                        [59, 322], [Wire.arch(Wire.x86_64), Wire.field(104, Wire.equal, 1)], key: "nodeagent-exec"),
+                    try rule([11, 358], [Wire.arch(Wire.i386), Wire.field(104, Wire.equal, 1)], key: "nodeagent-exec"),
+                ])
+        }
+
+        @Test func hearsOfSomeRequestsAndDescriptorsOnly() throws {
+            let below: UInt32 = 0x1000_0000
+            #expect(
+                try rules {
+                    $0.firstArguments = [.ptrace: [16, 0], .socket: [17]]
+                    $0.resultsBelow = [.dup: 3, .dup2: 3, .dup3: 3]
+                }.filter { $0.fields.contains(Wire.arch(Wire.x86_64)) } == [
+                    try rule(
+                        [101], [Wire.arch(Wire.x86_64), Wire.argument(0, Wire.equal, 0)], key: "nodeagent-process"),
+                    try rule(
+                        [101], [Wire.arch(Wire.x86_64), Wire.argument(0, Wire.equal, 16)], key: "nodeagent-process"),
+                    try rule(
+                        [41], [Wire.arch(Wire.x86_64), Wire.argument(0, Wire.equal, 17)], key: "nodeagent-network"),
+                    try rule(
+                        [32, 33, 292], [Wire.arch(Wire.x86_64), Wire.field(103, below, 3)],
+                        key: "nodeagent-descriptor"),
+                ])
+            // Where a rule asks for every one, the others need none of their own.
+            let all = try rules {
+                $0.calls = [.ptrace]
+                $0.firstArguments = [.ptrace: [16]]
+            }
+            #expect(all.map(\.calls) == [[101], [26]])
+        }
+
+        @Test func hearsOfClonesThatMakeNamespaces() throws {
+            let rules = try rules { $0.calls = [.clone, .unshare] }.filter { $0.calls == [56] }
+            #expect(
+                rules == [
+                    try rule(
+                        [56], [Wire.arch(Wire.x86_64), Wire.argument(0, Wire.anyBit, 0x7E02_0000)],
+                        key: "nodeagent-process")
+                ])
+        }
+
+        /// The text of the path lies in front of the key.
+        @Test func watchesFilesAndDirectoriesOfTheHost() throws {
+            let rules = try rules(inodes: ["/etc": 3, "/etc/pam.d": 4]) {
+                $0.files = [
+                    .init(path: "/etc/shadow", isDirectory: false): .read,
+                    .init(path: "/etc/pam.d", isDirectory: true): [.read, .write],
+                    .init(path: "/gone/x", isDirectory: false): .read, .init(path: "/gone", isDirectory: true): .read,
+                ]
+            }
+            let opens: Set = [2, 85, 257, 437]
+            let watches = rules.filter { $0.calls == opens }
+            #expect(watches.map(\.text) == ["/etc/pam.dnodeagent-directory", "/etc/shadownodeagent-file"])
+            #expect(
+                watches.map { Array($0.fields.prefix(3)) } == [
+                    [Wire.arch(Wire.x86_64), Wire.field(107, Wire.equal, 10), Wire.field(106, Wire.equal, 6)],
+                    [Wire.arch(Wire.x86_64), Wire.field(105, Wire.equal, 11), Wire.field(106, Wire.equal, 4)],
+                ])
+            #expect(rules.count == 4)
+        }
+
+        @Test func hearsOfOpensThatCutAFileOff() throws {
+            let regular = Wire.field(108, Wire.equal, 0o100000)
+            let rules = try rules { $0.truncations = true }
+            #expect(
+                rules.prefix(3) == [
+                    try rule(
+                        [2], [Wire.arch(Wire.x86_64), Wire.argument(1, Wire.anyBit, 0o1000), regular],
+                        key: "nodeagent-truncation"),
+                    try rule(
+                        [257], [Wire.arch(Wire.x86_64), Wire.argument(2, Wire.anyBit, 0o1000), regular],
+                        key: "nodeagent-truncation"),
+                    try rule(
+                        [437], [Wire.arch(Wire.x86_64), Wire.field(106, Wire.equal, 2), regular],
+                        key: "nodeagent-truncation"),
+                ])
         }
 
         /// First in the list, for every call, never.

@@ -26,16 +26,17 @@ int na_audit_set_backlog_wait_time(int control, uint32_t value);
  * 0, or -errno (EEXIST: another daemon answers). */
 int na_audit_set_daemon(int data, uint32_t pid);
 
-/* A rule as the kernel takes it (struct audit_rule_data), with room for the key. */
+/* A rule as the kernel takes it (struct audit_rule_data), with room for a path and the key. */
 struct na_audit_rule {
     uint32_t list, action, prepend;
     uint32_t syscalls[64]; /* a bit a call */
     uint32_t field_count;
     uint32_t fields[16], values[16], operators[16];
+    char path[256]; /* of a field NA_AUDIT_FIELD_WATCH or _DIR, whose value is not looked at */
     char key[64];
 };
 
-/* What the two below send: struct audit_rule_data and behind it the key. Its length, or -errno (ERANGE: `size` is less). */
+/* What the two below send: struct audit_rule_data and behind it the texts. Its length, or -errno (ERANGE: `size` is less). */
 int na_audit_encode_rule(const struct na_audit_rule *rule, void *buffer, size_t size);
 
 /* AUDIT_ADD_RULE, AUDIT_DEL_RULE. 0, or -errno (EEXIST, ENOENT). */
@@ -57,7 +58,8 @@ enum {
     NA_AUDIT_LIST_TASK = 1, NA_AUDIT_LIST_EXIT = 4, NA_AUDIT_LIST_URING = 7,
     NA_AUDIT_NEVER = 0, NA_AUDIT_ALWAYS = 2,
     NA_AUDIT_FIELD_PID = 0, NA_AUDIT_FIELD_ARCH = 11, NA_AUDIT_FIELD_DEVMAJOR = 100, NA_AUDIT_FIELD_INODE = 102,
-    NA_AUDIT_FIELD_EXIT = 103, NA_AUDIT_FIELD_SUCCESS = 104, NA_AUDIT_FIELD_FILETYPE = 108, NA_AUDIT_FIELD_ARG0 = 200,
+    NA_AUDIT_FIELD_EXIT = 103, NA_AUDIT_FIELD_SUCCESS = 104, NA_AUDIT_FIELD_WATCH = 105, NA_AUDIT_FIELD_PERM = 106,
+    NA_AUDIT_FIELD_DIR = 107, NA_AUDIT_FIELD_FILETYPE = 108, NA_AUDIT_FIELD_ARG0 = 200,
     NA_AUDIT_OP_MASK = 0x08000000, NA_AUDIT_OP_GREATER = 0x20000000, NA_AUDIT_OP_EQUAL = 0x40000000,
     NA_AUDIT_OP_GREATER_EQUAL = 0x60000000, NA_AUDIT_OP_ALL_BITS = 0x48000000,
 };

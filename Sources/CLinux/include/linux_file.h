@@ -31,6 +31,7 @@ struct na_file_status {
     uint32_t node_major, node_minor;
     uint64_t size;
     uint32_t owner;
+    uint64_t modified_ns, changed_ns; /* since the epoch */
 };
 
 /* fstat (path NULL or "") or fstatat; `follow` 0 leaves a last symbolic link alone. 0, or -errno. */

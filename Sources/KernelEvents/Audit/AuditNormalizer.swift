@@ -38,10 +38,12 @@ package struct AuditNormalizer: ~Copyable {
         var parent: AuditNormalizerPath?
         /// A name that led to no file.
         var missing: AuditNormalizerPath?
+        /// Of a link or a rename: the other name.
+        var target: AuditNormalizerPath?
     }
 
     private let watches: [Watch]
-    private let wanted: UInt32
+    private let wanted: UInt64
     /// A path on its way to its normal form.
     private var path: [UInt8] = []
 
@@ -55,7 +57,7 @@ package struct AuditNormalizer: ~Copyable {
             return Watch(
                 path: bytes, nameStart: slash + 1, inode: object.inode, parentInode: object.parentInode)
         }
-        self.wanted = wanted.reduce(0) { $0 | 1 << UInt32($1.rawValue) }
+        self.wanted = wanted.reduce(0) { $0 | 1 << UInt64($1.rawValue) }
         path.reserveCapacity(Self.pathCapacity)
     }
 
@@ -106,7 +108,7 @@ package struct AuditNormalizer: ~Copyable {
 
     private func isWanted(_ type: EventType?) -> Bool {
         guard let type else { return false }
-        return wanted >> UInt32(type.rawValue) & 1 == 1
+        return wanted >> UInt64(type.rawValue) & 1 == 1
     }
 
     /// The first wanted one among an event's io_uring operations.
@@ -126,6 +128,9 @@ package struct AuditNormalizer: ~Copyable {
     }
 
     // MARK: The call
+
+    /// -EINPROGRESS.
+    private static let inProgress: Int64 = -115
 
     private func readCall(_ event: AuditEvent, type: EventType, isUring: Bool, into output: inout KernelEvent) {
         var cursor = 0
@@ -149,11 +154,17 @@ package struct AuditNormalizer: ~Copyable {
                 guard let field = fields.next(in: record.payload), field.key(in: record.payload) == AuditKey("oflag")
                 else { continue }
                 how = AuditNumber.octal(field.value(in: record.payload))
+            case AuditRecordType.socketAddress where type.isNetwork:
+                Self.readAddress(record, into: &output)
             default:
                 continue
             }
         }
         guard !isUring else { return }
+        if type.isExec { Self.readArguments(event, into: &output) }
+        if type == .socket { Self.readSocket(into: &output) }
+        // A connection that goes on being made is a stream's.
+        if type == .connect, output.remote != nil, output.result == Self.inProgress { output.transport = .tcp }
         output.openFlags = how ?? AuditNormalizerCalls.openFlags(type, output.arguments)
         output.creationMode = AuditNormalizerCalls.creationMode(type, output.arguments)
     }
@@ -243,7 +254,8 @@ package struct AuditNormalizer: ~Copyable {
     /// Picks among the PATH records. A watched file or a block device wins over the rest wherever it stands: many operations of
     /// one io_uring_enter share an event, and harmless names around it must not hide the one that counts.
     private func choosePaths(_ event: AuditEvent, type: EventType, mayHaveFailed: Bool) -> Paths {
-        let takesFirst = AuditNormalizerCalls.isMount(type) || type == .execve || type == .execveat
+        let takesFirst = AuditNormalizerCalls.isMount(type) || type.isExec
+        let hasTarget = type.isLink || type.isRename
         var paths = Paths()
         var cursor = 0
         while true {
@@ -254,6 +266,10 @@ package struct AuditNormalizer: ~Copyable {
             if path.kind == .parent {
                 if mayHaveFailed, paths.watch == nil, let watch = watchedParent(path, record) { paths.watch = watch }
                 paths.parent = path
+                continue
+            }
+            if hasTarget, paths.target == nil, path.kind != .create {
+                paths.target = path
                 continue
             }
             guard path.isObject, let file = path.file else {
@@ -344,11 +360,14 @@ package struct AuditNormalizer: ~Copyable {
 
     private mutating func fillObject(_ event: AuditEvent, _ paths: Paths, into output: inout KernelEvent) {
         output.object = paths.object?.file
-        if let words = paths.object ?? paths.missing ?? paths.parent, let name = words.name {
-            var cursor = words.cursor
-            if let record = event.next(&cursor) {
-                output.rawName = name.decodeText(in: record.payload, into: &output)
-            }
+        output.rawName = Self.words(of: paths.object ?? paths.missing ?? paths.parent, event, into: &output)
+        if output.type.isLink || output.type.isRename {
+            let words = Self.words(of: paths.target, event, into: &output)
+            // A symbolic link holds the words themselves, and they count from where it lies.
+            let isKept = output.type == .symlink || output.type == .symlinkat
+            let isRelative = AuditNormalizerCalls.isTargetRelativeToWorkingDirectory(output.type, output.arguments)
+            output.target =
+                isKept ? words : absolute(words, isRelative: isRelative, isDirectoryOnly: false, of: &output)
         }
         if let watch = paths.watch {
             let canonical = watches[watch].path
@@ -358,27 +377,36 @@ package struct AuditNormalizer: ~Copyable {
         }
         // Only the directory of the name is known: the slash at the end says so.
         let isDirectoryOnly = paths.object == nil && paths.missing == nil && paths.parent != nil
-        fillName(isDirectoryOnly: isDirectoryOnly, into: &output)
+        let isRelative = AuditNormalizerCalls.isRelativeToWorkingDirectory(output.type, output.arguments)
+        let name = absolute(output.rawName, isRelative: isRelative, isDirectoryOnly: isDirectoryOnly, of: &output)
+        if name.isPresent { output.name = name }
+    }
+
+    private static func words(
+        of path: AuditNormalizerPath?, _ event: AuditEvent, into output: inout KernelEvent
+    ) -> TextRange {
+        guard let path, let name = path.name else { return .none }
+        var cursor = path.cursor
+        guard let record = event.next(&cursor) else { return .none }
+        return name.decodeText(in: record.payload, into: &output)
     }
 
     /// The caller's words as an absolute path without `.`, `..` and doubled slashes. Symbolic links are not followed: what they
     /// led to is the object.
-    private mutating func fillName(isDirectoryOnly: Bool, into output: inout KernelEvent) {
-        let words = output.rawName
-        guard words.isPresent, words.count > 0 else { return }
+    ///
+    /// - Parameter isRelative: relative words count from the working directory.
+    private mutating func absolute(
+        _ words: TextRange, isRelative: Bool, isDirectoryOnly: Bool, of output: inout KernelEvent
+    ) -> TextRange {
+        guard words.isPresent, words.count > 0 else { return .none }
         path.removeAll(keepingCapacity: true)
         if output.text[Int(words.offset)] != UInt8(ascii: "/") {
-            guard !output.isIOUring, output.workingDirectory.isPresent,
-                AuditNormalizerCalls.isRelativeToWorkingDirectory(output.type, output.arguments)
-            else {
-                output.name = words
-                return
-            }
+            guard !output.isIOUring, output.workingDirectory.isPresent, isRelative else { return words }
             push(output.workingDirectory, of: output)
         }
         push(words, of: output)
         if path.isEmpty || (isDirectoryOnly && path.last != UInt8(ascii: "/")) { path.append(UInt8(ascii: "/")) }
-        output.name = output.append(path.span)
+        return output.append(path.span)
     }
 
     private mutating func push(_ range: TextRange, of event: borrowing KernelEvent) {

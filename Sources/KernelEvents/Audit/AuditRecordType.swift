@@ -4,6 +4,7 @@ package enum AuditRecordType {
     package static let syscall: UInt16 = 1300
     package static let path: UInt16 = 1302
     package static let configChange: UInt16 = 1305
+    package static let socketAddress: UInt16 = 1306
     package static let cwd: UInt16 = 1307
     package static let execve: UInt16 = 1309
     package static let endOfEvent: UInt16 = 1320

@@ -22,6 +22,8 @@ package struct AuditRule: Equatable, Sendable {
     /// Numbers of the calls (of io_uring operations on that list); empty means every call.
     package var calls: [Int] = []
     package var fields: [Field] = []
+    /// The file or directory of a field `NA_AUDIT_FIELD_WATCH` or `_DIR`, at most 255 bytes.
+    package var path = ""
     /// Ends up in the record's `key=`. Every rule of ours begins with `AuditRule.keyPrefix`, and is found again by it.
     package var key: String
 
@@ -70,6 +72,9 @@ package struct AuditRule: Equatable, Sendable {
         fill(&rule.fields) { $0.field }
         fill(&rule.values) { $0.value }
         fill(&rule.operators) { $0.comparison.rawValue }
+        unsafe withUnsafeMutableBytes(of: &rule.path) { bytes in
+            unsafe bytes.copyBytes(from: path.utf8.prefix(bytes.count - 1))
+        }
         unsafe withUnsafeMutableBytes(of: &rule.key) { bytes in
             unsafe bytes.copyBytes(from: key.utf8.prefix(bytes.count - 1))
         }

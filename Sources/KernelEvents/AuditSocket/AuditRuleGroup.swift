@@ -1,6 +1,8 @@
+import EventModel
+
 /// The groups that our kernel rules come in; a group's name is its rules' key and ends up in every record they make.
 package enum AuditRuleGroup: String, Sendable, CaseIterable {
-    /// Calls that are heard of whole: mounts.
+    /// Mounts.
     case call
     /// Block device nodes made.
     case node
@@ -10,6 +12,39 @@ package enum AuditRuleGroup: String, Sendable, CaseIterable {
     case watch
     /// Opens for writing that found no file: their volume is in the hands of whoever calls.
     case missing
+    /// Programs started.
+    case exec
+    /// Sockets made, connected, listened on.
+    case network
+    /// Descriptors given another number.
+    case descriptor
+    /// What changes what a process is, may do or sees: traces, modules, namespaces, ids.
+    case process
+    /// Names made, moved and taken away; modes.
+    case name
+    /// Opens of single files of the host.
+    case file
+    /// Opens below directories of the host.
+    case directory
+    /// Opens that cut a file off.
+    case truncation
+    /// Opens for writing where containers have their files.
+    case write
+
+    /// Whose rules a call belongs to where nothing but its type is asked for.
+    static func of(_ type: EventType) -> AuditRuleGroup {
+        switch type {
+        case .execve, .execveat: .exec
+        case .socket, .connect, .accept, .accept4, .bind, .listen, .sendto, .sendmsg: .network
+        case .dup, .dup2, .dup3: .descriptor
+        case .symlink, .symlinkat, .link, .linkat, .unlink, .unlinkat, .rmdir, .mkdir, .mkdirat, .rename, .renameat,
+            .renameat2, .chmod, .fchmod, .fchmodat:
+            .name
+        case .mount, .umount2, .fsopen, .fsconfig, .fsmount, .moveMount, .openTree, .mountSetattr: .call
+        case .mknod, .mknodat: .node
+        default: .process
+        }
+    }
 
     /// What others see of it, `nodeagent-missing`.
     package var key: String { AuditRule.keyPrefix + rawValue }

@@ -51,6 +51,8 @@ package struct AuditRuleSet: Sendable {
             rules.append(rule)
         }
         for path in plan.writtenPaths.sorted() { addWatch(path, inode) }
+        for machine in Self.machines { addNarrowed(plan, machine) }
+        addFiles(plan, inode)
     }
 
     /// The inode of a path on the host, not following a last link; nil where it does not exist.
@@ -62,18 +64,27 @@ package struct AuditRuleSet: Sendable {
         var rule = AuditRule(list: .exit, action: .always, key: group.key)
         // The kernel wants the architecture before the calls it explains.
         rule.add(NA_AUDIT_FIELD_ARCH, .equal, machine.architecture)
-        rule.calls = types.compactMap { type in
-            let number = unsafe na_audit_call_number(type.name, machine.index)
+        rule.calls = types.flatMap(Self.names).compactMap { name in
+            let number = unsafe na_audit_call_number(name, machine.index)
             return number < 0 ? nil : Int(number)
         }
         return rule
+    }
+
+    /// The calls of a type: 32-bit programs have ids of 16 bits and of 32.
+    private static func names(of type: EventType) -> [String] {
+        switch type {
+        case .setuid: ["setuid", "setuid32"]
+        case .setgid: ["setgid", "setgid32"]
+        default: [type.name]
+        }
     }
 
     private mutating func addCalls(_ plan: AuditPlan, _ machine: Machine) {
         let calls = plan.calls
         var apart: Set<EventType> = [.mknod, .mknodat, .fsconfig]
         if !plan.everyMount { apart.insert(.mount) }
-        let whole = calls.subtracting(apart).sorted { $0.rawValue < $1.rawValue }
+        let whole = calls.subtracting(apart).filter { AuditRuleGroup.of($0) == .call }.sorted { $0.rawValue < $1.rawValue }
         if !whole.isEmpty { rules.append(exitRule(.call, machine, whole)) }
         if calls.contains(.mount), !plan.everyMount { addMounts(machine) }
         if calls.contains(.fsconfig) {
@@ -114,6 +125,81 @@ package struct AuditRuleSet: Sendable {
     private static let harmlessFlags: [UInt32] = [
         0x5000, 0x500e, 0x5021, 0x4_0000, 0x4_4000, 0x8_0000, 0x8_4000, 0x10_0000, 0x10_4000, 0x20_102f,
     ]
+
+    // MARK: What Falco's rules ask for
+
+    private mutating func addNarrowed(_ plan: AuditPlan, _ machine: Machine) {
+        for group in [AuditRuleGroup.exec, .network, .descriptor, .process, .name] {
+            let types = plan.calls.filter { AuditRuleGroup.of($0) == group && $0 != .clone }
+            guard !types.isEmpty else { continue }
+            var rule = exitRule(group, machine, types.sorted { $0.rawValue < $1.rawValue })
+            // A program that was not found starts nothing, and a search of the path tries many.
+            if group == .exec { rule.add(NA_AUDIT_FIELD_SUCCESS, .equal, 1) }
+            rules.append(rule)
+        }
+        if plan.calls.contains(.clone) {
+            var rule = exitRule(.process, machine, [.clone])
+            rule.add(NA_AUDIT_FIELD_ARG0, .anyBit, Self.namespaces)
+            rules.append(rule)
+        }
+        for (type, values) in plan.firstArguments.sorted(by: { $0.key.rawValue < $1.key.rawValue })
+        where !plan.calls.contains(type) {
+            for value in values.sorted() {
+                var rule = exitRule(.of(type), machine, [type])
+                rule.add(NA_AUDIT_FIELD_ARG0, .equal, value)
+                rules.append(rule)
+            }
+        }
+        let duplications = plan.resultsBelow.filter { !plan.calls.contains($0.key) }
+        if let bound = duplications.values.max() {
+            // An error is a number far above.
+            var rule = exitRule(.descriptor, machine, duplications.keys.sorted { $0.rawValue < $1.rawValue })
+            rule.add(NA_AUDIT_FIELD_EXIT, .below, bound)
+            rules.append(rule)
+        }
+        if plan.truncations { addWrites(.truncation, Self.truncate, machine) }
+        if plan.deviceLessWrites { addWrites(.write, 3, machine) { $0.add(NA_AUDIT_FIELD_DEVMAJOR, .equal, 0) } }
+    }
+
+    /// CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET.
+    private static let namespaces: UInt32 = 0x7E02_0000
+    /// O_TRUNC.
+    private static let truncate: UInt32 = 0o1000
+
+    /// Opens of regular files with one of these flags. openat2's lie in the caller's memory, where the kernel itself looks
+    /// for whether it writes.
+    private mutating func addWrites(
+        _ group: AuditRuleGroup, _ flags: UInt32, _ machine: Machine, _ narrow: (inout AuditRule) -> Void = { _ in }
+    ) {
+        for (type, argument) in [(EventType.open, 1), (.openat, 2), (.openat2, -1)] {
+            var rule = exitRule(group, machine, [type])
+            if argument < 0 {
+                rule.add(NA_AUDIT_FIELD_PERM, .equal, AuditPlan.AccessMode.write.rawValue)
+            } else {
+                rule.add(NA_AUDIT_FIELD_ARG0 + argument, .anyBit, flags)
+            }
+            rule.add(NA_AUDIT_FIELD_FILETYPE, .equal, 0o100000)
+            narrow(&rule)
+            rules.append(rule)
+        }
+    }
+
+    /// Watches of single files follow the name, also to a file that is made anew; those of directories need what is there.
+    private mutating func addFiles(_ plan: AuditPlan, _ inode: (String) -> UInt64?) {
+        for (file, mode) in plan.files.sorted(by: { $0.key.path < $1.key.path }) {
+            let parent = file.path[..<(file.path.lastIndex(of: "/") ?? file.path.startIndex)]
+            guard inode(file.isDirectory ? file.path : parent.isEmpty ? "/" : String(parent)) != nil,
+                file.path.utf8.count < 256
+            else { continue }
+            for machine in Self.machines {
+                var rule = exitRule(file.isDirectory ? .directory : .file, machine, Self.opens)
+                rule.path = file.path
+                rule.add(file.isDirectory ? NA_AUDIT_FIELD_DIR : NA_AUDIT_FIELD_WATCH, .equal, 0)
+                rule.add(NA_AUDIT_FIELD_PERM, .equal, mode.rawValue)
+                rules.append(rule)
+            }
+        }
+    }
 
     /// A path watch matches one superblock only, the host's; the inode number is the same in every instance of sysfs.
     private mutating func addWatch(_ path: String, _ inode: (String) -> UInt64?) {
