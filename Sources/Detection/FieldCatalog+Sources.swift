@@ -52,13 +52,7 @@ extension FieldCatalog {
             ["fd.*ip.name"],
             "a name would have to be asked for over the network, and it is what its owner makes of it"
         ),
-        (
-            [
-                "fd.*ip", "fd.*net", "fd.*port", "fd.*proto", "fd.sockfamily", "fd.is_server", "fd.connected",
-                "fd.name_changed",
-            ],
-            "no source here follows sockets"
-        ),
+        (["fd.*proto"], "the name that /etc/services has for a port, which `fd.sport` and its like tell"),
         (
             ["evt.buffer", "evt.buflen", "evt.is_io*", "evt.io_dir", "evt.is_wait", "evt.is_syslog"],
             "reads and writes are not asked for: an audit record for each would stop the host"
@@ -74,15 +68,15 @@ extension FieldCatalog {
         (["evt.datetime"], "a text made of `evt.time`; every alert has its time already"),
         (["evt.reltime", "evt.deltatime"], "sources are independent: there is no one order of all events to count in"),
         (
-            ["fd.type", "fd.types", "fd.uid"],
-            "what a process' other descriptors are is not followed; `file.type` tells the type of the file"
+            ["fd.types", "fd.uid"],
+            "what a process' other descriptors are is not followed; `fd.type` tells it of the event's own"
         ),
         (["fd.dev"], "`fd.dev.major` and `fd.dev.minor` tell it"),
         (["fd.container*"], "put together of two fields, which tell it one by one"),
-        (["*upper_layer", "*lower_layer"], "in which layer of an overlay a file lies is not looked up yet"),
+        (["*upper_layer", "*lower_layer"], "in which layer of an overlay a file lies is looked up for programs alone"),
         (
             ["fs.path.*"],
-            "of calls that name paths only opens, mounts and mknod are asked for, and `fd.name` has theirs"
+            "`fd.name`, `evt.arg.name`, `evt.arg.oldpath` and their like have the paths of the calls that are asked for"
         ),
         (["proc.env", "proc.aenv"], "environments hold secrets and are not read"),
         (
@@ -93,8 +87,7 @@ extension FieldCatalog {
             ["proc.*sid*", "proc.sname", "proc.*pgid*", "proc.loginshellid"],
             "sessions and process groups are not read yet"
         ),
-        (["proc.exe_ino*", "proc.is_exe_*", "proc.pidns*"], "of the program's file only the path is read yet"),
-        (["thread.cap*"], "capabilities of threads are not read yet"),
+        (["proc.exe_ino*", "proc.is_exe_*", "proc.pidns*"], "not read of the program's file and of the namespace yet"),
         (["thread.*"], "processes are followed, not their threads"),
         (
             ["container.ip", "container.cni.json", "k8s.pod.ip", "k8s.pod.cni.json"],

@@ -16,17 +16,17 @@ import Testing
 
     @Test func typesAndFields() throws {
         let lacks = try lacks(
-            "(evt.type = mount or evt.type in (connect, accept)) and not fd.sport = 1",
-            output: "%fd.sip %fd.sip %fd.name")
-        #expect(lacks.eventTypes == ["accept", "connect"])
-        #expect(lacks.conditionFields == [.fdSport])
-        #expect(lacks.outputFields == [.fdSip])
+            "(evt.type = mount or evt.type in (sendfile, semop)) and not proc.sid = 1",
+            output: "%proc.sname %proc.sname %fd.name")
+        #expect(lacks.eventTypes == ["semop", "sendfile"])
+        #expect(lacks.conditionFields == [.procSid])
+        #expect(lacks.outputFields == [.procSname])
         #expect(lacks.neverMatches == nil)
     }
 
     @Test func whyItNeverMatches() throws {
-        #expect(try lacks("evt.type = connect").neverMatches == "no source here tells of `connect`")
-        #expect(try lacks("evt.type = mount and fd.sport = 1").neverMatches == "no source here tells `fd.sport`")
+        #expect(try lacks("evt.type = sendfile").neverMatches == "no source here tells of `sendfile`")
+        #expect(try lacks("evt.type = mount and proc.sid = 1").neverMatches == "no source here tells `proc.sid`")
         #expect(
             try lacks("evt.type = mount and evt.type = open").neverMatches == "its condition is true at no event")
     }
@@ -37,14 +37,14 @@ import Testing
             #expect(field.isFed != field.sources.isEmpty, "\(field.name)")
             #expect(field.isFed == (field.whyUnfed == nil), "\(field.name)")
         }
-        #expect(FieldCatalog.field(named: "fd.sip")?.whyUnfed == "no source here follows sockets")
+        #expect(FieldCatalog.field(named: "proc.sid")?.whyUnfed == "sessions and process groups are not read yet")
         #expect(FieldCatalog.field(named: "evt.arg")?.argument == "NAME")
     }
 
     @Test func warningsComeWithErrors() {
         let text =
             "- macro: m\n  condition: evt.type = mount\n- rule: R\n  desc: d\n  condition: evt.typ = x\n"
-            + "  output: o\n  priority: INFO\n- rule: S\n  desc: d\n  condition: fd.sport = 1\n  output: o\n  priority: INFO\n"
+            + "  output: o\n  priority: INFO\n- rule: S\n  desc: d\n  condition: proc.sid = 1\n  output: o\n  priority: INFO\n"
         let error = #expect(throws: RuleErrors.self) { try RuleSet(files: [("f.yaml", text)]) }
         #expect(error?.errors.count == 1)
         #expect(error?.warnings.map(\.line) == [10])

@@ -16,10 +16,10 @@ import Testing
           output: left
           priority: NOTICE
           tags: [T1611, T1059.004, TA0004]
-        - rule: Connected
+        - rule: Sent
           desc: nothing tells it
-          condition: evt.type = connect and fd.sport = 22
-          output: connected %fd.sport
+          condition: evt.type = sendfile and proc.sid = 22
+          output: sent %proc.sid
           priority: NOTICE
           tags: [T1021]
         - rule: Off
@@ -48,9 +48,9 @@ import Testing
         let run = try run(["check", "rules.yaml"])
         #expect(run.status == 0)
         #expect(run.output == "valid: 4 rules, 3 enabled, 2 warnings\n")
-        #expect(run.errors.contains("rules.yaml:13:9: warning: never matches: no source here tells of `connect`"))
-        #expect(run.errors.contains("\n    - rule: Connected\n            ^\n"))
-        #expect(run.errors.contains("warning: no source here tells `fd.sport` yet"))
+        #expect(run.errors.contains("rules.yaml:13:9: warning: never matches: no source here tells of `sendfile`"))
+        #expect(run.errors.contains("\n    - rule: Sent\n            ^\n"))
+        #expect(run.errors.contains("warning: no source here tells `proc.sid` yet"))
         #expect(try self.run(["check", "--strict", "rules.yaml"]).status == 5)
         let clean = try self.run(
             ["check", "--strict", "rules.yaml"],
@@ -72,7 +72,7 @@ import Testing
               priority: INFO
             - rule: B
               desc: d
-              condition: evt.type = connect and fd.sip = 1.2.3.4
+              condition: evt.type = sendfile and proc.sid = 12345
               output: o
               priority: INFO
 
@@ -85,7 +85,7 @@ import Testing
                     "rules.yaml:5:35: error: expected a field, found `proc.nam`, which is not known; did you mean `proc.name`?"
                 ))
             #expect(run.errors.contains("rules.yaml:6:13: error: "))
-            #expect(run.errors.contains("rules.yaml:10:37: warning: no source here tells `fd.sip`"))
+            #expect(run.errors.contains("rules.yaml:10:38: warning: no source here tells `proc.sid`"))
         }
         let absent = try run(["check", "absent.yaml"])
         #expect(absent.status == 78)
@@ -115,7 +115,7 @@ import Testing
 
     @Test func listIsJSON() throws {
         let rules = try objects(try run(["list", "--output", "json", "rules.yaml"]))
-        #expect(rules.map { $0["name"] as? String } == ["Mounted", "Left", "Connected", "Off"])
+        #expect(rules.map { $0["name"] as? String } == ["Mounted", "Left", "Sent", "Off"])
         #expect(rules.map { $0["line"] as? Int } == [1, 7, 13, 19])
         #expect(rules.map { $0["enabled"] as? Bool } == [true, true, true, false])
         #expect(rules.map { $0["sources"] as? [String] } == [["audit"], ["inventory"], [], ["audit"]])
@@ -125,7 +125,7 @@ import Testing
         #expect(audit[1].isEmpty && audit[2].isEmpty)
         #expect(audit[3].allSatisfy { $0.hasSuffix(" -k nodeagent-node") })
         let reasons = rules.map { $0["coverage_reasons"] as? [String] ?? [] }
-        #expect(reasons[2].first == "no source here tells of `connect`")
+        #expect(reasons[2].first == "no source here tells of `sendfile`")
         #expect(reasons[3].first?.hasPrefix("its output lacks `proc.sname`: ") == true)
     }
 

@@ -55,6 +55,9 @@ extension CallGroup {
             family: (AF_NETLINK, "AF_NETLINK"), protocol: (NETLINK_ROUTE, "NETLINK_ROUTE"),
             source: "glibc 2.36 sysdeps/posix/getaddrinfo.c, linux/check_pf.c"),
         CallGroup("glibc: getaddrinfo", "the answer", ["recvmsg"], source: "glibc 2.36 linux/check_pf.c"),
+        CallGroup(
+            "Foundation: time zone", "the date of an answer's header: where /etc/localtime leads", ["readlink"],
+            source: "swift-foundation 6.3 TimeZone/TimeZone_Cache.swift; Hummingbird 2.28.1 Utils/DateCache.swift"),
         CallGroup("Deliverer", "ends with the sensor", ["getppid"], source: "CLinux/linux_process.c"),
     ]
 

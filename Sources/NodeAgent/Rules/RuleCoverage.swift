@@ -14,8 +14,10 @@ struct RuleCoverage {
     /// How it is approximate, or why it is impossible; in Markdown.
     let reasons: [String]
 
-    /// - Parameter told: the events that the kernel tells because of this rule.
-    init(_ rule: Rule, told: Set<EventType>) {
+    /// - Parameters:
+    ///   - told: the events that the kernel tells because of this rule.
+    ///   - gaps: which of them it does not tell.
+    init(_ rule: Rule, told: Set<EventType>, gaps: [String] = []) {
         let lacks = rule.lacks
         let silent = rule.eventTypes.subtracting(told)
         guard lacks.neverMatches == nil, silent != rule.eventTypes else {
@@ -25,7 +27,7 @@ struct RuleCoverage {
         }
         var reasons: [String] = []
         if !silent.isEmpty { reasons.append(Self.notAsked(silent)) }
-        reasons += Self.foreign(lacks)
+        reasons += Self.foreign(lacks) + gaps
         reasons += Self.reasons(lacks.conditionFields, "a comparison is false with ")
         reasons += Self.reasons(
             lacks.outputFields.filter { !lacks.conditionFields.contains($0) }, "its output lacks ")

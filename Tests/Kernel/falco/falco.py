@@ -7,6 +7,7 @@ import pty
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 from harness import Failure, More, Skip, act, field, is_about, is_since, want
@@ -88,19 +89,19 @@ on_host("Run shell untrusted", SPAWN, SPAWN.replace("'sh', '-c', 'true; exit 0'"
 
 @case("System user interactive", ("user.name", "proc.cmdline"))
 def system_user(t, host, is_near):
-    directory = os.stat(host.directory).st_mode & 0o777
-    os.chmod(host.directory, 0o755)
-    login = host.program("login", "/bin/true")
-    subprocess.run([login], user=0 if is_near else "daemon", cwd="/", check=False)
-    os.chmod(host.directory, directory)
+    # The act's own directory is root's alone.
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        login = os.path.join(directory, "login")
+        os.symlink("/bin/true", login)
+        subprocess.run([login], user=0 if is_near else "daemon", cwd="/", check=False)
 
 
 @case("Terminal shell in container", ("proc.tty", "proc.cmdline"))
 def terminal(t, host, is_near):
-    words = {"podman": ["podman", "exec", "-i", *(() if is_near else ("-t",))], "runc": ["runc", "--root", getattr(t.engine, "root", ""), "exec",
-             *(() if is_near else ("-t",))]}.get(t.engine.name)
-    if words is None:
-        raise Skip("no terminal by this engine's exec here")
+    if t.engine.name != "podman":
+        raise Skip("a terminal of raw runc's exec is not told yet")
+    words = ["podman", "exec", "-i", *(() if is_near else ("-t",))]
     container = t.shared()
     master, slave = pty.openpty()
     try:
@@ -157,6 +158,8 @@ in_container("Execution from /dev/shm", shell("/dev/shm/true"), shell("/tmp/true
 def drop(t, host, is_near):
     if t.engine.name == "runc":
         raise Skip("its root is a plain directory: nothing tells the image's files from later ones")
+    if t.engine.name == "podman":
+        raise Skip("podman's layer is not told yet")
     container = t.shared()
     want(container.run(*shell("/bin/sleep 0.2" if is_near else "cp /bin/busybox /tmp/sleep; /tmp/sleep 0.2")), 0)
     return container
@@ -210,7 +213,8 @@ def configuration(t):
     return path
 
 
-@act("falco/stable", kernels=("host", "uml"), engines=("podman", "runc"), own_agent=True)
+@act("falco/stable", kernels=("host",), engines=("podman",), own_agent=True)
+@act("falco/stable", kernels=("uml",), engines=("runc",), own_agent=True)
 def stable(t):
     """Every stable rule: what it is about is told with its fields, what is nearly that is not."""
     if not os.path.exists(RULES):
