@@ -67,6 +67,7 @@ extension ConditionCompiler {
             let what = operand.kind.type == .network ? "a network as `10.0.0.0/8`" : "an IP address"
             fail(.type, at: offset, "expected \(what), found `\(text)`")
         }
-        return .leaf(networks.isEmpty ? .never(unfed: nil) : .networks(number, networks, isNegated: comparison == .notEqual))
+        return .leaf(
+            networks.isEmpty ? .never(unfed: nil) : .networks(number, networks, isNegated: comparison == .notEqual))
     }
 }

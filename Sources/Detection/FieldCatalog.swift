@@ -65,7 +65,8 @@ package enum FieldCatalog {
         .init(.evtIsIOUring, .boolean, .event, "Asked for through io_uring", "false"),
         .init(.evtIsComplete, .boolean, .event, "All records of the event arrived", "true"),
         .init(.evtSource, .text, .event, "Who told: audit, fanotify, connector, inventory", "audit"),
-        .init(.evtArgFlags, .text, .event, "Open flags, joined by |; of an exec, what its program is", "O_RDWR|O_CLOEXEC"),
+        .init(
+            .evtArgFlags, .text, .event, "Open flags, joined by |; of an exec, what its program is", "O_RDWR|O_CLOEXEC"),
         .init(.evtArgMode, .text, .event, "Mode argument of creat, mknod and chmod, octal", "060660"),
         .init(.evtArgCmd, .text, .event, "Command of fsconfig and bpf", "FSCONFIG_CMD_CREATE"),
         .init(

@@ -65,7 +65,9 @@ extension FieldExtraction {
     private static func kind(
         _ event: KernelEvent, _ attribution: Attribution?, _ name: String?, file: String, into store: inout ValueStore
     ) -> Value {
-        if isAboutFile(event) { return store.value(event.object?.kind == 0o040000 && file == "file" ? "directory" : file) }
+        if isAboutFile(event) {
+            return store.value(event.object?.kind == 0o040000 && file == "file" ? "directory" : file)
+        }
         if event.descriptor == .unknown, attribution == nil, event.type.isDuplication { return .unknown }
         return store.value(name)
     }
@@ -75,7 +77,8 @@ extension FieldExtraction {
         event.type.isDuplication || event.remote != nil || event.type == .listen
     }
 
-    private static func local(_ event: KernelEvent, _ attribution: Attribution?, _ value: (SocketAddress) -> Value) -> Value
+    private static func local(_ event: KernelEvent, _ attribution: Attribution?, _ value: (SocketAddress) -> Value)
+        -> Value
     {
         if let local = event.local { return value(local) }
         return attribution == nil && isOpenEnded(event) ? .unknown : .missing

@@ -47,7 +47,9 @@ extension Program {
     }
 
     private func openNarrowing(of node: Node) -> OpenNarrowing? {
-        guard node.test != .never, node.test != .typeIn, let field = operands[Int(node.operand)].field else { return nil }
+        guard node.test != .never, node.test != .typeIn, let field = operands[Int(node.operand)].field else {
+            return nil
+        }
         var narrowing = OpenNarrowing()
         switch (field, node.test) {
         case (.evtIsOpenWrite, .booleanIn) where node.number == 2: narrowing.writes = true

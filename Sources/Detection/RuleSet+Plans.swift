@@ -52,7 +52,9 @@ extension Program {
     /// Adds what a rule needs to hear of; what is left out comes back in words.
     fileprivate func addNeeds(of rule: Rule, to plan: inout AuditPlan) -> [String] {
         plan.calls.formUnion(rule.eventTypes.intersection(Self.mounts))
-        if rule.eventTypes.contains(.mount), !requires(.fileType, "block", at: rule.root, whenever: EventTypeMask(.mount)) {
+        if rule.eventTypes.contains(.mount),
+            !requires(.fileType, "block", at: rule.root, whenever: EventTypeMask(.mount))
+        {
             plan.everyMount = true
         }
         positiveTexts(at: rule.root) { field, texts, types in
@@ -107,7 +109,8 @@ extension Program {
         }
         for file in narrowing.files {
             let mode: AuditPlan.AccessMode =
-                requires(.evtIsOpenWrite, at: rule.root) ? .write : requires(.evtIsOpenRead, at: rule.root) ? .read : [.read, .write]
+                requires(.evtIsOpenWrite, at: rule.root)
+                ? .write : requires(.evtIsOpenRead, at: rule.root) ? .read : [.read, .write]
             plan.files[file, default: []].formUnion(mode)
         }
         if narrowing.truncations { plan.truncations = true }

@@ -25,7 +25,9 @@ package struct SocketRow: Equatable, Sendable {
     /// `0100007F:1F90`: words of 32 bits in the machine's order, then the port.
     private static func end(_ field: ArraySlice<UInt8>) -> SocketAddress? {
         let parts = field.split(separator: UInt8(ascii: ":"))
-        guard parts.count == 2, let port = UInt16(String(decoding: parts[1], as: UTF8.self), radix: 16) else { return nil }
+        guard parts.count == 2, let port = UInt16(String(decoding: parts[1], as: UTF8.self), radix: 16) else {
+            return nil
+        }
         let digits = String(decoding: parts[0], as: UTF8.self)
         func word(_ index: Int) -> UInt32? {
             UInt32(digits.dropFirst(index * 8).prefix(8), radix: 16)?.byteSwapped
@@ -33,7 +35,8 @@ package struct SocketRow: Equatable, Sendable {
         if digits.utf8.count == 8 {
             return word(0).map { SocketAddress(address: IPAddress(version4: $0), port: port, isVersion6: false) }
         }
-        guard digits.utf8.count == 32, let first = word(0), let second = word(1), let third = word(2), let last = word(3)
+        guard digits.utf8.count == 32, let first = word(0), let second = word(1), let third = word(2),
+            let last = word(3)
         else { return nil }
         let address = IPAddress(
             high: UInt64(first) << 32 | UInt64(second), low: UInt64(third) << 32 | UInt64(last))

@@ -26,7 +26,9 @@ struct DescriptorReading: Sendable {
         guard let result = event.result, result >= 0 else { return }
         let link = proc.path(event.pid, "fd/\(result)")
         // The number may be another file's by now.
-        guard let path = try? readLink(link), path.hasPrefix("/"), (try? FileStatus.of(link))?.file == id else { return }
+        guard let path = try? readLink(link), path.hasPrefix("/"), (try? FileStatus.of(link))?.file == id else {
+            return
+        }
         event.name = event.append(path)
     }
 

@@ -4,7 +4,9 @@ import Testing
 
 /// What execs, sockets, links and their like tell, in Falco's fields.
 @Suite struct CallFieldsTests {
-    private static func exec(_ words: [String], _ executable: String = "/usr/bin/nc", comm: String = "nc") -> KernelEvent {
+    private static func exec(_ words: [String], _ executable: String = "/usr/bin/nc", comm: String = "nc")
+        -> KernelEvent
+    {
         var event = Samples.event(.execve, name: executable, result: 0)
         event.comm = event.append(comm)
         event.executable = event.append(executable)

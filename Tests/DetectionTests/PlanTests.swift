@@ -17,7 +17,8 @@ import Testing
     }
 
     @Test func someArgumentsOnly() throws {
-        let trace = "evt.type = ptrace and (evt.arg.request contains PTRACE_ATTACH or evt.arg.request contains PTRACE_SETREGS)"
+        let trace =
+            "evt.type = ptrace and (evt.arg.request contains PTRACE_ATTACH or evt.arg.request contains PTRACE_SETREGS)"
         #expect(try plan(trace).firstArguments == [.ptrace: [16, 13, 0x4205]])
         #expect(try plan("evt.type = ptrace and proc.name = gdb").calls == [.ptrace])
         #expect(try plan("evt.type = socket and evt.arg.domain = AF_PACKET").firstArguments == [.socket: [17]])

@@ -101,7 +101,8 @@ import Testing
         ("proc.apid[2] exists", false), ("proc.pexe exists", false), ("proc.acmdline[1] = sh", true),
         ("proc.aexepath[0] = /usr/bin/cat", true), ("proc.cmdnargs = 7", true),
         ("proc.exeline startswith '/bin/cat -l'", true), ("evt.arg[flags] = O_WRONLY", true),
-        ("evt.arg.flags = O_WRONLY", true), ("evt.arg.name exists", true), ("evt.arg.domain exists", false), ("evt.rawarg.fd exists", false),
+        ("evt.arg.flags = O_WRONLY", true), ("evt.arg.name exists", true), ("evt.arg.domain exists", false),
+        ("evt.rawarg.fd exists", false),
         ("evt.arg[0] exists", false), ("proc.env[PATH] exists", false), ("proc.env exists", false),
         ("container.mount.dest[/etc*] = x", false), ("container.label.app = x", false), ("evt.dir = <", true),
     ])

@@ -3,7 +3,9 @@ import Testing
 
 @Suite struct IPAddressTests {
     @Test func readsAndPrints() throws {
-        for text in ["0.0.0.0", "10.9.8.7", "255.255.255.255", "::", "::1", "fe80::1", "2001:db8::8:800:200c:417a", "1::"] {
+        for text in [
+            "0.0.0.0", "10.9.8.7", "255.255.255.255", "::", "::1", "fe80::1", "2001:db8::8:800:200c:417a", "1::",
+        ] {
             #expect(try #require(IPAddress(text)).description == text)
         }
         #expect(IPAddress("::ffff:10.0.0.1") == IPAddress("10.0.0.1"))

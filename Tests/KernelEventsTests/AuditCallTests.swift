@@ -176,7 +176,8 @@ import Testing
         ] as [(Int, String, EventType)])
     func knowsTheirNumbers(_ number: Int, _ arch: String, _ type: EventType) throws {
         let record = (
-            UInt16(1300), "arch=\(arch) syscall=\(number) success=yes exit=1 a0=1 a1=1 a2=1 a3=1 items=0 \(Self.identity)"
+            UInt16(1300),
+            "arch=\(arch) syscall=\(number) success=yes exit=1 a0=1 a1=1 a2=1 a3=1 items=0 \(Self.identity)"
         )
         #expect(try normalize([record]).type == type)
     }

@@ -306,11 +306,16 @@ private enum Wire {
                 $0.calls = [.mount, .mknod, .fsconfig, .execve, .connect, .dup, .setns, .symlink]
                 $0.blockDeviceOpens = true
                 $0.writtenPaths = ["/sys/kernel/x", "/sys/a"]
-                $0.files = [.init(path: "/etc", isDirectory: true): .read, .init(path: "/etc/shadow", isDirectory: false): .read]
+                $0.files = [
+                    .init(path: "/etc", isDirectory: true): .read,
+                    .init(path: "/etc/shadow", isDirectory: false): .read,
+                ]
                 $0.truncations = true
                 $0.deviceLessWrites = true
             }
-            let keys = rules.compactMap { rule in rule.text.firstRange(of: "nodeagent-").map { rule.text[$0.lowerBound...] } }
+            let keys = rules.compactMap { rule in
+                rule.text.firstRange(of: "nodeagent-").map { rule.text[$0.lowerBound...] }
+            }
             #expect(Set(keys.map(String.init)) == Set(AuditRuleGroup.allCases.map(\.key)))
         }
 
@@ -320,7 +325,8 @@ private enum Wire {
                 try rules { $0.calls = [.execve, .execveat] } == [
                     try rule(
                         [59, 322], [Wire.arch(Wire.x86_64), Wire.field(104, Wire.equal, 1)], key: "nodeagent-exec"),
-                    try rule([11, 358], [Wire.arch(Wire.i386), Wire.field(104, Wire.equal, 1)], key: "nodeagent-exec"),
+                    try rule(
+                        [11, 358], [Wire.arch(Wire.i386), Wire.field(104, Wire.equal, 1)], key: "nodeagent-exec"),
                 ])
         }
 

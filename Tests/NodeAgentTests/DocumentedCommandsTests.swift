@@ -131,7 +131,8 @@ import Testing
         for document in try Self.documents() {
             for (place, text) in document.spans {
                 guard
-                    let match = text.wholeMatch(of: /(?:sudo )?nodeagent ([a-z-]+(?: (?:check|list|test|coverage))?)( .*)?/)
+                    let match = text.wholeMatch(
+                        of: /(?:sudo )?nodeagent ([a-z-]+(?: (?:check|list|test|coverage))?)( .*)?/)
                 else { continue }
                 count += 1
                 let command = String(match.1)

@@ -41,7 +41,8 @@ enum AuditNormalizerCalls {
     /// Whether a relative name counts from the working directory, as far as a0…a3 tell.
     static func isRelativeToWorkingDirectory(_ type: EventType, _ arguments: InlineArray<4, UInt64>) -> Bool {
         switch type {
-        case .openat, .openat2, .mknodat, .execveat, .openTree, .moveMount, .mountSetattr, .unlinkat, .mkdirat, .fchmodat:
+        case .openat, .openat2, .mknodat, .execveat, .openTree, .moveMount, .mountSetattr, .unlinkat, .mkdirat,
+            .fchmodat:
             isWorkingDirectory(arguments[0])
         case .symlinkat: isWorkingDirectory(arguments[1])
         case .linkat, .renameat, .renameat2: isWorkingDirectory(arguments[2])

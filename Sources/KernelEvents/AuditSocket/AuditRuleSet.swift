@@ -84,7 +84,9 @@ package struct AuditRuleSet: Sendable {
         let calls = plan.calls
         var apart: Set<EventType> = [.mknod, .mknodat, .fsconfig]
         if !plan.everyMount { apart.insert(.mount) }
-        let whole = calls.subtracting(apart).filter { AuditRuleGroup.of($0) == .call }.sorted { $0.rawValue < $1.rawValue }
+        let whole = calls.subtracting(apart).filter { AuditRuleGroup.of($0) == .call }.sorted {
+            $0.rawValue < $1.rawValue
+        }
         if !whole.isEmpty { rules.append(exitRule(.call, machine, whole)) }
         if calls.contains(.mount), !plan.everyMount { addMounts(machine) }
         if calls.contains(.fsconfig) {
