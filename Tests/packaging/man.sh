@@ -9,21 +9,28 @@ failures=0
 fail() { echo "FAIL $*"; failures=$((failures + 1)); }
 
 # The words that begin with a hyphen in the help's first column, without those of every command.
-offered() { "$agent" help "$1" | sed -n 's/^  \(-.*\)/\1/p' | sed 's/   *.*//' | grep -oE -- '(^|[ ,])--?[a-z][a-z-]*' |
+# shellcheck disable=SC2086
+offered() { "$agent" help $1 | sed -n 's/^  \(-.*\)/\1/p' | sed 's/   *.*//' | grep -oE -- '(^|[ ,])--?[a-z][a-z-]*' |
     tr -d ' ,' | grep -vxE -- '--version|--help|-h' | sort -u; }
 # The same of a page's list of options.
 described() { sed -n 's/^\.It Fl /Fl /p' "$1" | grep -oE 'Fl [^ ]+' | sed 's/^Fl /-/; s/\\-/-/g' | sort -u; }
 
-commands=$("$agent" --help | sed -n '/^SUBCOMMANDS:/,/^$/s/^  \([a-z][a-z-]*\) .*/\1/p')
+# The commands that a help names, and those below them, each a line of words.
+# shellcheck disable=SC2086
+named() { "$agent" help $1 | sed -n '/^SUBCOMMANDS:/,/^$/s/^  \([a-z][a-z-]*\) .*/\1/p'; }
+commands=$(for command in $(named ""); do
+    echo "$command"
+    named "$command" | sed "s/^/$command /"
+done)
 [ -n "$commands" ] || fail "the help names no commands"
-for command in $commands; do
-    page=$pages/nodeagent-$command.8
+while read -r command; do
+    page=$pages/nodeagent-${command/ /-}.8
     [ -f "$page" ] || { fail "$command has no page"; continue; }
     difference=$(diff <(offered "$command") <(described "$page")) || fail "$command: help and page differ"$'\n'"$difference"
-done
+done <<<"$commands"
 for page in "$pages"/nodeagent-*.8; do
     name=$(basename "$page" .8)
-    grep -qx "${name#nodeagent-}" <<<"$commands" || fail "$name is no command"
+    grep -qx "${name#nodeagent-}" <<<"${commands// /-}" || fail "$name is no command"
 done
 keys=$("$agent" configuration | sed -n 's/^| `\([a-z_.]*\)`.*/\1/p')
 [ -n "$keys" ] || fail "the program prints no keys"
