@@ -3,11 +3,9 @@
 The rules are in NODEAGENT_TEST_DATA (falco-rules/falco_rules.yaml). An attack in a container is a command of it; one on the host is a
 program of the act's own directory, whose name is what the rule looks for."""
 import os
-import pty
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
 from harness import Failure, More, Skip, act, field, is_about, is_since, want
@@ -89,6 +87,7 @@ on_host("Run shell untrusted", SPAWN, SPAWN.replace("'sh', '-c', 'true; exit 0'"
 
 @case("System user interactive", ("user.name", "proc.cmdline"))
 def system_user(t, host, is_near):
+    import tempfile                          # the VM's python3-minimal, which only loads this file, lacks it
     # The act's own directory is root's alone.
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
@@ -102,6 +101,7 @@ def terminal(t, host, is_near):
     if t.engine.name != "podman":
         raise Skip("a terminal of raw runc's exec is not told yet")
     words = ["podman", "exec", "-i", *(() if is_near else ("-t",))]
+    import pty                               # likewise
     container = t.shared()
     master, slave = pty.openpty()
     try:
