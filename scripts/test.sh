@@ -46,12 +46,14 @@ unit() {
     passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + left))
 }
 
-acts() {
-    local line code=0
-    Tests/testbed/guard.sh Tests/Kernel/run.py --kernel "$1" 2>&1 | tee "$log" || code=$?
+# counted NAME COMMAND…: runs something that ends with `N passed, N failed, N skipped`, and adds that up.
+counted() {
+    local name=$1 line code=0
+    shift
+    "$@" 2>&1 | tee "$log" || code=$?
     line=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$log" | tail -n 1)
     if [ -z "$line" ]; then
-        echo "$1: the run ended without a result (status $code)"
+        echo "$name: the run ended without a result (status $code)"
         failed=$((failed + 1))
         return
     fi
@@ -76,27 +78,17 @@ package() {
     rm -rf "$disk"
 }
 
-# in_vm NAME OPTION… SCRIPT: runs a script in the VM, the package beside it, and counts its checks.
+# in_vm NAME OPTION… SCRIPT: runs a script in the VM, the package beside it.
 in_vm() {
-    local name=$1 line code=0
+    local name=$1
     shift
-    Tests/testbed/run-in-vm.sh "$@" .build/deb/nodeagent_*.deb 2>&1 | tee "$log" || code=$?
-    line=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$log" | tail -n 1)
-    if [ -z "$line" ]; then
-        echo "$name: the run ended without a result (status $code)"
-        failed=$((failed + 1))
-        return
-    fi
-    # shellcheck disable=SC2086
-    set -- ${line//[!0-9]/ }
-    passed=$((passed + $1)) failed=$((failed + $2))
-    [ "$code" = 0 ] || [ "$2" != 0 ] || failed=$((failed + 1))
+    counted "$name" Tests/testbed/run-in-vm.sh "$@" Tests/testbed/vm-checks.sh .build/deb/nodeagent_*.deb
 }
 
 for part in "$@"; do
     case $part in
         unit) unit ;;
-        host|uml|vm) echo "== $part"; acts "$part" ;;
+        host|uml|vm) echo "== $part"; counted "$part" Tests/testbed/guard.sh Tests/Kernel/run.py --kernel "$part" ;;
         package) echo "== package"; package ;;
         *) echo "test.sh: unknown part '$part'" >&2; exit 64 ;;
     esac

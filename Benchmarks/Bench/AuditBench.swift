@@ -175,15 +175,4 @@ enum AuditBench {
         }
         return filled == rounds * events ? (Double(allocations), median(times)) : (.infinity, .infinity)
     }
-
-    private static func nanoseconds(_ body: () -> Void) -> Double {
-        let clock = ContinuousClock()
-        let duration = clock.measure(body)
-        return Double(duration.components.seconds) * 1e9 + Double(duration.components.attoseconds) / 1e9
-    }
-
-    private static func median(_ values: [Double]) -> Double {
-        let sorted = values.sorted()
-        return sorted.isEmpty ? .infinity : sorted[sorted.count / 2]
-    }
 }

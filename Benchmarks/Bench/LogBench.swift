@@ -12,36 +12,17 @@ enum LogBench {
         var normalizer = AuditNormalizer(wanted: Set(EventType.allCases))
         var event = KernelEvent()
         var events = 0
-        var buffer = [UInt8](repeating: 0, count: 1 << 20)
-        var kept = 0
+        var reader = AuditLogReader()
+        var piece = [UInt8](repeating: 0, count: 1 << 20)
         while true {
-            let count = unsafe buffer.withUnsafeMutableBytes { bytes in
-                unsafe fread(bytes.baseAddress.map { unsafe $0 + kept }, 1, bytes.count - kept, file)
-            }
+            let count = unsafe fread(&piece, 1, piece.count, file)
             if count == 0 { return events }
-            let end = kept + count
-            let start = lines(buffer.span.extracting(..<end)) { type, payload in
-                assembler.add(type: type, payload: payload, now: 0) { audit in
+            reader.read(piece.span.extracting(0..<count)) { line in
+                guard let parsed = AuditLogLine(line), let type = parsed.type else { return }
+                assembler.add(type: type, payload: parsed.record(in: line), now: 0) { audit in
                     if normalizer.normalize(audit, received: 0, into: &event) { events += 1 }
                 }
             }
-            kept = end - start
-            for index in 0..<kept {
-                let byte = buffer[start + index]
-                buffer[index] = byte
-            }
         }
-    }
-
-    /// - Returns: where the last line begins, which has no end yet.
-    private static func lines(_ bytes: Span<UInt8>, _ body: (UInt16, Span<UInt8>) -> Void) -> Int {
-        var start = 0
-        for index in bytes.indices where bytes[index] == 0x0A {
-            let line = bytes.extracting(start..<index)
-            start = index + 1
-            guard let header = AuditLogLine(line), let type = header.type else { continue }
-            body(type, line.extracting(header.payload))
-        }
-        return start
     }
 }

@@ -20,27 +20,31 @@ enum RuleBench {
         for count in counts {
             guard let text = rules(items, count) else { return missing }
             var set: RuleSet?
-            let nanoseconds = measure { set = try? RuleSet(files: [(name: "falco.yaml", text: text)], options: all) }
+            let time = nanoseconds { set = try? RuleSet(files: [(name: "falco.yaml", text: text)], options: all) }
             guard let set, set.rules.count == count else { return missing }
             sets.append(set)
-            loading.append(nanoseconds)
+            loading.append(time)
         }
         let events = ordinaryEvents()
         guard !events.isEmpty else { return missing }
         var times = [[Double]](repeating: [], count: sets.count)
         var allocated: UInt64 = 0
         var matched = 0
+        let attribution = containerProcess
+        var candidates: [Int] = []
+        candidates.reserveCapacity(counts.max() ?? 0)
         // In turns, so that a busy machine slows all alike. The first round only warms up.
         for round in 0...rounds {
             for index in sets.indices {
                 let before = cparse_allocations()
-                let time = measure { matched &+= pass(sets[index], events) }
+                let time = nanoseconds { matched &+= pass(sets[index], events, attribution, &candidates) }
+                let made = cparse_allocations() - before
                 guard round > 0 else { continue }
                 times[index].append(time / Double(passes * events.count))
-                if counts[index] == 56 { allocated += cparse_allocations() - before }
+                if counts[index] == 56 { allocated += made }
             }
         }
-        let medians = times.map { $0.sorted()[$0.count / 2] }
+        let medians = times.map(median)
         var figures: [(name: String, value: Double, limit: Double, unit: String)] = []
         for (index, count) in counts.enumerated() {
             figures.append(("\(count) rules, an event", medians[index], .infinity, "ns"))
@@ -64,11 +68,10 @@ enum RuleBench {
     }
 
     /// First phase and, for what that leaves, the second with everything known of a process in a container.
-    private static func pass(_ rules: RuleSet, _ events: [KernelEvent]) -> Int {
-        var candidates: [Int] = []
-        candidates.reserveCapacity(rules.rules.count)
+    private static func pass(
+        _ rules: RuleSet, _ events: [KernelEvent], _ attribution: Attribution, _ candidates: inout [Int]
+    ) -> Int {
         var matched = 0
-        let attribution = containerProcess
         for _ in 0..<passes {
             for index in events.indices {
                 rules.candidates(for: events[index], into: &candidates)
@@ -79,10 +82,5 @@ enum RuleBench {
             }
         }
         return matched
-    }
-
-    private static func measure(_ body: () -> Void) -> Double {
-        let duration = ContinuousClock().measure(body)
-        return Double(duration.components.seconds) * 1e9 + Double(duration.components.attoseconds) / 1e9
     }
 }

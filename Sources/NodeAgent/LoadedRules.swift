@@ -29,29 +29,24 @@ struct LoadedRules: Sendable {
         self.configuration = configuration
         let files = configuration.ruleFiles.flatMap(Self.files)
         self.files = files.map(\.path)
-        var options = configuration.ruleOptions
-        options.selection = configuration.ruleSelection.map(\.selection)
-        rules = try Self.rules(files, options)
+        do {
+            var texts: [(name: String, text: String)] = []
+            for file in files { texts.append((name: file.path, text: try Self.text(of: file))) }
+            var options = configuration.ruleOptions
+            options.selection = configuration.ruleSelection.map(\.selection)
+            rules = try RuleSet(files: texts, options: options)
+        } catch {
+            throw CommandFailure(.invalidConfiguration, "the rules are invalid\n\(error)")
+        }
         try Self.check(configuration.ruleSelection, rules)
         actions = try Self.actions(configuration.response, rules)
     }
 
-    /// Rule files that a command line names, and directories of such.
-    static func rules(at paths: [String]) throws(CommandFailure) -> RuleSet {
-        try rules(
-            paths.flatMap { files(Configuration.RuleFile(path: $0, place: ConfigurationPlace(file: $0))) })
-    }
-
-    private static func rules(
-        _ files: [Configuration.RuleFile], _ options: RuleSet.Options = RuleSet.Options()
-    ) throws(CommandFailure) -> RuleSet {
-        do {
-            var texts: [(name: String, text: String)] = []
-            for file in files { texts.append((name: file.path, text: try text(of: file))) }
-            return try RuleSet(files: texts, options: options)
-        } catch {
-            throw CommandFailure(.invalidConfiguration, "the rules are invalid\n\(error)")
-        }
+    /// Rule files that a command line names, and directories of such, with nothing else configured.
+    init(ruleFiles paths: [String]) throws(CommandFailure) {
+        var configuration = Configuration()
+        configuration.ruleFiles = paths.map { Configuration.RuleFile(path: $0, place: ConfigurationPlace(file: $0)) }
+        try self.init(configuration)
     }
 
     /// What no rule has would leave a rule on that was meant to be off, or off that was meant to be on.
@@ -96,7 +91,8 @@ struct LoadedRules: Sendable {
                 let rule = rules.rules[index]
                 let told = RuleCost(rules.only(index), configuration).eventTypes
                 guard rule.lacks.neverMatches == nil, rule.eventTypes.isDisjoint(with: told) else { return nil }
-                return rule.neverMatches(because: RuleCoverage(rule, told: told).reasons.joined(separator: "; "))
+                let coverage = RuleCoverage(index, of: rules, told: told)
+                return rule.neverMatches(because: coverage.reasons.joined(separator: "; "))
             }
     }
 

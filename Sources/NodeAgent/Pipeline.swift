@@ -411,7 +411,7 @@ final class Pipeline: @unchecked Sendable {
     // MARK: Judgement
 
     /// First phase: `matched` has the rules that the event does not rule out. Somebody who records wants the others too.
-    private func isWanted(_ event: KernelEvent) -> Bool {
+    private func isWanted(_ event: borrowing KernelEvent) -> Bool {
         rules.candidates(for: event, into: &matched)
         return !matched.isEmpty || recorder.isRecording
     }

@@ -101,6 +101,10 @@ private enum Wire {
             plan.calls = [.umount2, .fsmount, .mknodat]
             plan.blockDeviceOpens = true
             plan.writtenPaths = ["/sys/x"]
+            plan.files = [
+                .init(path: "/sys/f", isDirectory: false): [.read, .write],
+                .init(path: "/sys", isDirectory: true): .read,
+            ]
             let set = AuditRuleSet(plan: plan) { $0 == "/sys" ? 1 : nil }
             let texts = set.rules.map(\.text)
             #expect(texts.first == "-a always,exit -F arch=b64 -S umount2,fsmount -k nodeagent-call")
@@ -109,6 +113,8 @@ private enum Wire {
                 "-a always,exit -F arch=b64 -S open,openat,openat2,creat -F filetype=block -k nodeagent-block",
                 "-a always,io_uring -S 18,28 -F filetype=block -k nodeagent-block",
                 "-a always,exit -F arch=b64 -S openat -F exit=-2 -F a2&0x3 -k nodeagent-missing",
+                "-a always,exit -F arch=b64 -S open,openat,openat2,creat -F path=/sys/f -F perm=rw -k nodeagent-file",
+                "-a always,exit -F arch=b64 -S open,openat,openat2,creat -F dir=/sys -F perm=r -k nodeagent-directory",
             ] { #expect(texts.contains(text), "\(text)") }
             #expect(AuditRule.neverFor(pid: 7).text == "-A never,exit -F pid=7 -k nodeagent-self")
             #expect(set.rules.first?.eventTypes == [.umount2, .fsmount])

@@ -1,24 +1,11 @@
 #!/bin/bash
 # package-in-vm.sh - the package in a booted system: installed by apt, at work, beside auditd, with response on, removed, purged.
 #
-# Runs in the VM as root (run-in-vm.sh), the .deb beside it. A line for each check, `N passed, N failed, 0 skipped` at the end.
-export PATH=$PATH:/usr/sbin:/sbin DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+# Runs in the VM as root (run-in-vm.sh), vm-checks.sh and the .deb beside it.
 cd "$(dirname "$0")" || exit 1
-passed=0 failed=0
-ok() { passed=$((passed + 1)); echo "ok vm/package/$1"; }
-bad() { failed=$((failed + 1)); echo "FAIL vm/package/$1: $2"; }
-# check NAME COMMAND…: the command's status decides; what it printed is told when it fails.
-check() {
-    local name=$1 said
-    shift
-    if said=$("$@" 2>&1); then ok "$name"; else bad "$name" "$(tail -c 600 <<<"$said" | tr '\n' ' ')"; fi
-}
-# until_true SECONDS COMMAND…
-until_true() {
-    local limit=$((SECONDS + $1))
-    shift
-    until "$@" >/dev/null 2>&1; do [ $SECONDS -lt $limit ] || { "$@"; return 1; }; sleep 0.3; done
-}
+part=package
+# shellcheck source=vm-checks.sh
+. ./vm-checks.sh
 pid() { systemctl show -P MainPID nodeagent; }
 property() { sed -n "s/^$2:\t//p" "/proc/$1/status"; }
 alerts() { journalctl -u nodeagent -o cat --no-pager --since "@$since" | grep '"rule"'; }
@@ -172,5 +159,4 @@ left=$(find / -xdev \( -name '*nodeagent*' -not -path '/proc/*' -not -path '/vm/
 check nothing-left [ -z "$left" ]
 check no-user sh -c '! getent passwd _nodeagent'
 check audit-as-before [ "$(auditctl -l)" = "$before" ]
-echo "$passed passed, $failed failed, 0 skipped"
-[ $failed = 0 ]
+checks_end

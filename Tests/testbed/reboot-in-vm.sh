@@ -1,23 +1,12 @@
 #!/bin/bash
 # reboot-in-vm.sh - the package after a reboot: armed before the first container, which is told of.
 #
-# Runs twice in the VM as root (run-in-vm.sh --disk FILE), the .deb beside it: first it installs the package and leaves a
-# privileged container that docker starts at boot, then it looks. A line for each check, `N passed, N failed, 0 skipped`.
-export PATH=$PATH:/usr/sbin:/sbin DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+# Runs twice in the VM as root (run-in-vm.sh --disk FILE), vm-checks.sh and the .deb beside it: first it installs the
+# package and leaves a privileged container that docker starts at boot, then it looks.
 cd "$(dirname "$0")" || exit 1
-passed=0 failed=0
-ok() { passed=$((passed + 1)); echo "ok vm/reboot/$1"; }
-bad() { failed=$((failed + 1)); echo "FAIL vm/reboot/$1: $2"; }
-check() {
-    local name=$1 said
-    shift
-    if said=$("$@" 2>&1); then ok "$name"; else bad "$name" "$(tail -c 600 <<<"$said" | tr '\n' ' ')"; fi
-}
-until_true() {
-    local limit=$((SECONDS + $1))
-    shift
-    until "$@" >/dev/null 2>&1; do [ $SECONDS -lt $limit ] || { "$@"; return 1; }; sleep 0.5; done
-}
+part=reboot
+# shellcheck source=vm-checks.sh
+. ./vm-checks.sh
 when() { systemctl show -P "$2TimestampMonotonic" "$1"; }
 before() { echo "$1 $2"; [ "$1" -gt 0 ] && [ "$2" -gt "$1" ]; }
 
@@ -42,5 +31,4 @@ else
     check audit sh -c 'auditctl -l | grep -q nodeagent-'
     check once [ "$(systemctl show -P NRestarts nodeagent)" = 0 ]
 fi
-echo "$passed passed, $failed failed, 0 skipped"
-[ $failed = 0 ]
+checks_end

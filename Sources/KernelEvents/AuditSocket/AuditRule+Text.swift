@@ -22,7 +22,7 @@ extension AuditRule {
         if !calls.isEmpty {
             words += ["-S", (names.count == calls.count ? names : calls.map(String.init)).joined(separator: ",")]
         }
-        for field in rest { words += ["-F", field.text] }
+        for field in rest { words += ["-F", field.text(path: path)] }
         return (words + ["-k", key]).joined(separator: " ")
     }
 
@@ -33,7 +33,8 @@ extension AuditRule {
 }
 
 extension AuditRule.Field {
-    fileprivate var text: String {
+    /// - Parameter path: the rule's, for a field that stands for it.
+    fileprivate func text(path: String) -> String {
         let name: String
         switch Int(field) {
         case NA_AUDIT_FIELD_PID: name = "pid"
@@ -42,6 +43,11 @@ extension AuditRule.Field {
         case NA_AUDIT_FIELD_INODE: name = "inode"
         case NA_AUDIT_FIELD_EXIT: return "exit\(comparison.sign)\(Int32(bitPattern: value))"
         case NA_AUDIT_FIELD_SUCCESS: name = "success"
+        case NA_AUDIT_FIELD_WATCH: return "path\(comparison.sign)\(path)"
+        case NA_AUDIT_FIELD_DIR: return "dir\(comparison.sign)\(path)"
+        case NA_AUDIT_FIELD_PERM:
+            let mode = AuditPlan.AccessMode(rawValue: value)
+            return "perm\(comparison.sign)\(mode.contains(.read) ? "r" : "")\(mode.contains(.write) ? "w" : "")"
         case NA_AUDIT_FIELD_FILETYPE: return "filetype\(comparison.sign)\(value == 0o060000 ? "block" : String(value))"
         case NA_AUDIT_FIELD_ARG0...(NA_AUDIT_FIELD_ARG0 + 3):
             return "a\(Int(field) - NA_AUDIT_FIELD_ARG0)\(comparison.sign)0x\(String(value, radix: 16))"

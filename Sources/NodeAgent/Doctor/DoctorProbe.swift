@@ -26,7 +26,7 @@ struct DoctorProbe {
             audit, agent, budget: configuration.audit.budget, runtimeDirectory: directory)
         let isAudited = audit.isWanted && audit.status != nil
 
-        var checks = DoctorChecks.host(HostFacts.read(agent: agent.pid))
+        var checks = DoctorChecks.host(HostFacts.read(agent: agent.pid, timed: timed))
         checks += DoctorChecks.setup(setup)
         checks += DoctorChecks.agent(agent)
         checks.append(DoctorChecks.metrics(metrics))

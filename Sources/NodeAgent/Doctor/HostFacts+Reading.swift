@@ -8,7 +8,7 @@ extension HostFacts {
     private static let first: [String: UInt64] = ["pid": 0xEFFF_FFFC, "user": 0xEFFF_FFFD]
 
     /// - Parameter agent: the pid of the running agent.
-    static func read(agent: Int32?, proc: ProcFilesystem = ProcFilesystem()) -> HostFacts {
+    static func read(agent: Int32?, timed: TimedReader, proc: ProcFilesystem = ProcFilesystem()) -> HostFacts {
         let pid = agent ?? getpid()
         var facts = HostFacts(isAgent: agent != nil)
         facts.release = text("/proc/sys/kernel/osrelease")
@@ -20,7 +20,8 @@ extension HostFacts {
                 kind: kind, own: (try? proc.namespaceByLink(pid, kind))?.rawValue,
                 host: first[kind] ?? (try? proc.namespaceByLink(1, kind))?.rawValue)
         }
-        facts.hiddenDirectories = hidden(pid, proc)
+        // A home may lie on a server that does not answer.
+        facts.hiddenDirectories = timed.run(timeout: 1_000_000_000) { hidden(pid, proc) } ?? nil
         return facts
     }
 

@@ -3,8 +3,8 @@ import EventModel
 import FoundationEssentials
 
 /// A normalised event and who did it, as `nodeagent replay --events` prints and `nodeagent record` writes it, one JSON
-/// object a line. Read again it is judged as it was: it has all that the rules' fields are made from. The keys are a
-/// contract; what is not known is left out.
+/// object a line. Read again it is judged as it was, as far as it has what the rules' fields are made from
+/// (docs/replay.md says what it lacks). The keys are a contract; what is not known is left out.
 struct RecordedEvent: Codable, Sendable {
     struct Process: Codable, Sendable {
         var pid: Int32

@@ -16,7 +16,7 @@ struct RecordedProcesses {
             key: ProcessKey(pid: event.pid, startTime: 0), parentPID: event.parentPID,
             comm: event.string(event.comm) ?? "", executablePath: event.string(event.executable) ?? "",
             uid: event.effectiveUID != .max ? event.effectiveUID : event.uid)
-        process.commandLine = Self.commandLine(assembled)
+        process.commandLine = Self.commandLine(event, assembled)
         if process.commandLine.isEmpty, let before, before.executablePath == process.executablePath {
             process.commandLine = before.commandLine
         }
@@ -38,40 +38,18 @@ struct RecordedProcesses {
         return found
     }
 
-    /// The words of EXECVE, else of PROCTITLE, which the kernel cuts at 128 bytes.
-    private static func commandLine(_ event: AuditEvent) -> [String] {
-        var words: [String] = []
-        var title: [String] = []
+    /// The words of EXECVE, which the normaliser has read, else of PROCTITLE, which the kernel cuts at 128 bytes.
+    private static func commandLine(_ event: KernelEvent, _ assembled: AuditEvent) -> [String] {
+        if event.commandLine.isPresent {
+            // Each word ends with a NUL, the last as well.
+            return event.bytes(event.commandLine).split(separator: 0, omittingEmptySubsequences: false).dropLast()
+                .map { String(decoding: $0, as: UTF8.self) }
+        }
         var cursor = 0
-        while let record = event.next(&cursor) {
-            if record.type == AuditRecordType.execve {
-                words += arguments(record.payload, from: record.bodyOffset)
-            } else if record.type == AuditRecordType.proctitle {
-                title = self.title(record.payload, from: record.bodyOffset)
-            }
+        while let record = assembled.next(&cursor) {
+            if record.type == AuditRecordType.proctitle { return title(record.payload, from: record.bodyOffset) }
         }
-        return words.isEmpty ? title : words
-    }
-
-    /// Of `a0="ls" a1=2D6C a2_len=9000 a2[0]=…`; a long argument comes in pieces, and those of another record in order.
-    private static func arguments(_ payload: Span<UInt8>, from offset: Int) -> [String] {
-        var words: [[UInt8]] = []
-        var cursor = AuditFieldCursor(at: offset)
-        while let field = cursor.next(in: payload) {
-            let key = field.keyRange
-            guard key.count >= 2, payload[key.lowerBound] == UInt8(ascii: "a") else { continue }
-            var digits = key.lowerBound + 1
-            while digits < key.upperBound, payload[digits] &- UInt8(ascii: "0") <= 9 { digits += 1 }
-            guard digits > key.lowerBound + 1 else { continue }
-            let bytes = field.decodedBytes(in: payload)
-            if digits == key.upperBound {
-                words.append(bytes)
-            } else if payload[digits] == UInt8(ascii: "[") {
-                let isFirst = digits + 2 < key.upperBound && payload[digits + 1] == UInt8(ascii: "0")
-                if isFirst || words.isEmpty { words.append(bytes) } else { words[words.count - 1] += bytes }
-            }
-        }
-        return words.map { String(decoding: $0, as: UTF8.self) }
+        return []
     }
 
     private static func title(_ payload: Span<UInt8>, from offset: Int) -> [String] {

@@ -27,7 +27,7 @@ struct ReplayCommand: ParsableCommand {
     func run() throws {
         let ruleSet: RuleSet?
         do {
-            ruleSet = events ? nil : try LoadedRules.rules(at: rules)
+            ruleSet = events ? nil : try LoadedRules(ruleFiles: rules).rules
         } catch {
             error.exit()
         }

@@ -39,7 +39,7 @@ struct RulesTestCommand: ParsableCommand {
         } catch {
             throw CommandFailure(.invalidConfiguration, "the test file is invalid\n\(error)")
         }
-        let rules = try LoadedRules.rules(at: tests.rules)
+        let rules = try LoadedRules(ruleFiles: tests.rules).rules
         let names = Set(rules.rules.map(\.name))
         var results: [(String, RuleTestResult)] = []
         for testCase in tests.cases {

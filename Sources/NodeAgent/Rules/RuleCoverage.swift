@@ -15,9 +15,10 @@ struct RuleCoverage {
     let reasons: [String]
 
     /// - Parameters:
+    ///   - index: the rule's place in `rules`.
     ///   - told: the events that the kernel tells because of this rule.
-    ///   - gaps: which of them it does not tell.
-    init(_ rule: Rule, told: Set<EventType>, gaps: [String] = []) {
+    init(_ index: Int, of rules: RuleSet, told: Set<EventType>) {
+        let rule = rules.rules[index]
         let lacks = rule.lacks
         let silent = rule.eventTypes.subtracting(told)
         guard lacks.neverMatches == nil, silent != rule.eventTypes else {
@@ -27,7 +28,7 @@ struct RuleCoverage {
         }
         var reasons: [String] = []
         if !silent.isEmpty { reasons.append(Self.notAsked(silent)) }
-        reasons += Self.foreign(lacks) + gaps
+        reasons += Self.foreign(lacks) + rules.gaps(of: index)
         reasons += Self.reasons(lacks.conditionFields, "a comparison is false with ")
         reasons += Self.reasons(
             lacks.outputFields.filter { !lacks.conditionFields.contains($0) }, "its output lacks ")

@@ -21,11 +21,7 @@ struct RuleFileArguments: ParsableArguments {
             guard !file.isEmpty else {
                 return try LoadedRules(configurationFile: config ?? Self.defaultConfiguration)
             }
-            var configuration = Configuration()
-            configuration.ruleFiles = file.map {
-                Configuration.RuleFile(path: $0, place: ConfigurationPlace(file: $0))
-            }
-            return try LoadedRules(configuration)
+            return try LoadedRules(ruleFiles: file)
         } catch {
             error.exit()
         }

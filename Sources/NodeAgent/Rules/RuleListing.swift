@@ -36,7 +36,7 @@ struct RuleListing: Encodable {
     init(_ index: Int, of loaded: LoadedRules) {
         let rule = loaded.rules.rules[index]
         let cost = RuleCost(loaded.rules.only(index), loaded.configuration)
-        let coverage = RuleCoverage(rule, told: cost.eventTypes, gaps: loaded.rules.gaps(of: index))
+        let coverage = RuleCoverage(index, of: loaded.rules, told: cost.eventTypes)
         name = rule.name
         description = rule.description
         file = rule.file
